@@ -1,0 +1,207 @@
+"""The vocabulary of the grader: frozen values, no input or output."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class Status(enum.StrEnum):
+    """What became of one check."""
+
+    PASSED = "passed"
+    FAILED = "failed"  # a property does not hold, or the submission raised
+    NOT_STARTED = "not_started"  # the untouched stub answered
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"  # the submission ended its own process
+    SKIPPED = "skipped"  # not measured: says why, leaves the points open
+    ERROR = "error"  # our fault: never counted against a student
+
+    @property
+    def settled(self) -> bool:
+        """Whether this outcome may decide points."""
+        return self not in (Status.SKIPPED, Status.ERROR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A unit of work that earns points; its checks share them by weight."""
+
+    name: str
+    points: float
+    covers: tuple[str, ...] = ()  # the names it asks a student to write; (name,) unless said otherwise
+    module: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualTask:
+    """A cell of the notebook that a person grades: a plot or a written answer."""
+
+    name: str
+    points: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One test function of a task."""
+
+    name: str  # "TestSoftmax::test_rows_sum_to_one"
+    task: str
+    weight: float = 1.0
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The outcome of one check, with the text that the student reads."""
+
+    check: Check
+    status: Status
+    message: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What grading one submission found."""
+
+    student: str
+    assignment: str
+    tasks: tuple[Task, ...]
+    results: tuple[CheckResult, ...]
+    notes: tuple[str, ...] = ()  # how the submission was read, for the student
+    environment: Mapping[str, str] = field(default_factory=dict)  # isolation level, versions
+
+    @property
+    def max_score(self) -> float:
+        return sum(task.points for task in self.tasks)
+
+    @property
+    def score(self) -> float:
+        """Points earned so far; tasks that are still open (see `score_of`) count nothing yet."""
+        return round(sum(self.score_of(task) or 0.0 for task in self.tasks), 6)
+
+    @property
+    def open_tasks(self) -> tuple[Task, ...]:
+        return tuple(task for task in self.tasks if self.score_of(task) is None)
+
+    def of(self, task: Task) -> tuple[CheckResult, ...]:
+        return tuple(result for result in self.results if result.check.task == task.name)
+
+    def score_of(self, task: Task) -> float | None:
+        """Points of a task: its share of passed weight; None while a check is unsettled or none was run."""
+        results = self.of(task)
+        if not results or not all(result.status.settled for result in results):
+            return None
+        total = sum(result.check.weight for result in results)
+        passed = sum(result.check.weight for result in results if result.status is Status.PASSED)
+        return round(task.points * passed / total, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A piece of submitted code that is executed as one: a whole .py file, or one cell of a notebook."""
+
+    filename: str  # what a traceback calls it: "linear_classifiers.py", or "cell softmax"
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What one student handed in for one assignment: for each module its cells, executed in order."""
+
+    student: str
+    assignment: str
+    modules: Mapping[str, tuple[Cell, ...]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the code, so that the same work has the same name."""
+        return digest(
+            part for name, cells in sorted(self.modules.items()) for cell in cells for part in (name, cell.filename, cell.source)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a submission may use; seconds of wall time, bytes."""
+
+    call_seconds: float = 10.0  # one call from a check
+    load_seconds: float = 20.0  # importing the submission
+    check_seconds: float = 60.0  # one check with all its examples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One assignment of a course folder."""
+
+    name: str  # "hw1"
+    title: str
+    root: Path  # the course folder, which holds assignments/, solutions/ and release/
+    modules: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    manual: tuple[ManualTask, ...]
+    limits: Limits = Limits()
+
+    @property
+    def student_dir(self) -> Path:
+        return self.root / "assignments" / self.name
+
+    @property
+    def solution_dir(self) -> Path:
+        return self.root / "solutions" / self.name
+
+    @property
+    def release_dir(self) -> Path:
+        return self.root / "release" / self.name
+
+    @property
+    def notebook(self) -> str:
+        """The name of its notebook, without ending: that of its first module."""
+        return self.modules[0]
+
+    def public_checks(self, module: str) -> Path:
+        return self.student_dir / f"test_{module}.py"
+
+    def hidden_checks(self, module: str) -> Path:
+        return self.solution_dir / f"test_{module}_hidden.py"
+
+    def reference(self, module: str) -> Path:
+        return self.solution_dir / f"{module}.py"
+
+    def stub(self, module: str) -> Path:
+        return self.student_dir / f"{module}.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """The reference with one mistake that students make."""
+
+    name: str
+    task: str
+    killed_by: str  # a check of that task: "TestSoftmax::test_stable_for_large_scores"
+    hint: str  # what a student reads whose work behaves just so
+    module: str
+    source: str  # the whole changed module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A complete correct submission in another style, which must earn full marks."""
+
+    name: str
+    module: str
+    source: str
+
+
+def digest(parts: Iterable[str]) -> str:
+    """SHA-256 over length-prefixed parts, so that no two lists of parts read the same."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        total.update(len(data).to_bytes(8, "big") + data)
+    return total.hexdigest()
