@@ -1,0 +1,193 @@
+"""`nbgrader autograde`: each submitted folder graded alone, whatever it holds.
+
+submitted/<student>/<assignment>/ → autograded/<student>/<assignment>/ and the gradebook. A folder with a notebook, a
+.py file, both or neither, is graded; what cannot be read earns nothing, and its notebook says why. An error of ours
+stops that submission only: its scores stay open, the others go on, and the command ends with exit status 1.
+
+Without --force a submission is graded again when its files, the checks or the released notebook changed.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+import shutil
+import traceback
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_notebook
+from nbgrader.converters import Autograde as NbgraderAutograde
+from nbgrader.converters import NbGraderException
+from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy.exc import SQLAlchemyError
+
+from grader.errors import GraderError, NotStarted, SubmissionGone
+from grader.gradebook.course import grade_folder
+from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp
+from grader.gradebook.handin import handed_notebook, read_cells
+from grader.gradebook.rebuild import CHECK, Rebuilt, rebuild
+from grader.gradebook.released import Released, read_released
+from grader.gradebook.scores import NO_RESPONSE, Place, Scores, open_submission, patiently, reopen, save_scores
+from grader.model import Report, Status
+
+
+class Autograde(NbgraderAutograde):  # type: ignore[misc]
+    """nbgrader's converter, with our own way from a submitted folder to a graded notebook."""
+
+    def init_notebooks(self) -> None:
+        """Find the submitted folders; which files they hold is looked at one by one."""
+        pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        self.assignments: dict[str, list[str]] = {
+            folder: [] for folder in sorted(glob.glob(pattern)) if Path(folder).is_dir()
+        }
+        if not self.assignments:
+            message = (
+                f"There is no submission at {pattern}. Get them with `nbgrader collect` or `nbgrader zip_collect`, "
+                "or put them there: one folder for each student, with the notebook or the .py file in it."
+            )
+            self.log.error(message)
+            raise NbGraderException(message)
+
+    def convert_notebooks(self) -> None:
+        failed: list[str] = []
+        released: dict[str, Released] = {}
+        for folder in self.assignments:
+            assignment, student = self._names(folder)
+            if student in self.coursedir.student_id_exclude.split(","):
+                continue
+            if assignment not in released:
+                released[assignment] = self._released(assignment)
+            try:
+                problem = self._grade(Path(folder), released[assignment], student)
+            except KeyboardInterrupt:
+                self._undo(assignment, student)
+                self.log.error("Stopped while grading %s; the scores of this submission are open.", folder)
+                raise
+            except (Exception, SubmissionGone, NotStarted) as error:
+                if not isinstance(error, GraderError):
+                    self.log.error("%s", traceback.format_exc())
+                problem = str(error) or type(error).__name__
+                self._undo(assignment, student)
+            if problem:
+                failed.append(f"{student}, {assignment}: {problem}")
+        if failed:
+            self._report(failed)
+
+    def _names(self, folder: str) -> tuple[str, str]:
+        pattern = self._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
+        match = re.match(pattern, folder)
+        assert match is not None, f"{folder} was found by a pattern that {pattern} says again"
+        return match["assignment"], match["student"]
+
+    def _released(self, assignment: str) -> Released:
+        try:
+            return read_released(
+                self.coursedir.root,
+                assignment,
+                release=Path(self.coursedir.format_path(self.coursedir.release_directory, ".", assignment)),
+                db_url=self.coursedir.db_url,
+                course=self.coursedir.course_id,
+            )
+        except GraderError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
+
+    def _grade(self, folder: Path, released: Released, student: str) -> str:
+        """Grade one submission; returns what of it could not be measured, "" if everything was."""
+        assignment = released.assignment
+        destination = Path(self._format_dest(assignment.name, student))
+        first = destination / f"{assignment.notebook}.ipynb"
+        timestamp, complaint = read_timestamp(folder)
+        if complaint:
+            self.log.warning("%s", complaint)
+        mark = fingerprint(folder, assignment)
+        if not self.force and mark == _last_mark(first):
+            self.log.info("Skipping %s: it is graded, and neither it nor the checks changed (--force)", folder)
+            return ""
+
+        place = self._place(assignment.name, student)
+        self._remove_results(assignment.name, student)
+        late = open_submission(place, timestamp, create_student=self.create_student)
+        if late > 0:
+            self.log.warning("%s is %.0f seconds late", folder, late)
+        submission, report = grade_folder(folder, assignment, student)
+        broken = [result for result in report.results if result.status is Status.ERROR]
+        destination.mkdir(parents=True)
+        copy_kept(folder, destination, assignment)
+        found: dict[str, Scores] = {}
+        for name, notebook in released.notebooks.items():
+            handed = read_cells(handed_notebook(folder, name, assignment.modules))
+            rebuilt = rebuild(notebook, handed, submission, report)
+            rebuilt.notebook.metadata["grader"] = {"fingerprint": "" if broken else mark}
+            nbformat.write(rebuilt.notebook, destination / f"{name}.ipynb")
+            found[name] = scores_of(rebuilt, report)
+        save_scores(place, found)
+        for name in found:
+            self._penalty(place, name)
+        self.set_permissions(assignment.name, student)
+        self.log.info("%s: %s", folder, outcome(report))
+        return "; ".join(f"{result.check.name}: {result.message}" for result in broken)
+
+    def _place(self, assignment: str, student: str) -> Place:
+        course = self.coursedir
+        return Place(db_url=course.db_url, course=course.course_id, assignment=assignment, student=student)
+
+    def _undo(self, assignment: str, student: str) -> None:
+        """Leave nothing behind of a run that failed."""
+        self._remove_results(assignment, student)
+        try:
+            reopen(self._place(assignment, student))
+        except (GraderError, SQLAlchemyError) as error:
+            self.log.error("The scores of %s for %s may be incomplete: %s", student, assignment, error)
+
+    def _penalty(self, place: Place, notebook: str) -> None:
+        """Let nbgrader's own step write down what late work costs; it looks at no cell."""
+        names = {"student": place.student, "assignment": place.assignment, "notebook": notebook}
+        resources = {"nbgrader": {**names, "db_url": place.db_url}}
+        patiently(lambda: AssignLatePenalties(parent=self).preprocess(new_notebook(), resources))
+
+    def _remove_results(self, assignment: str, student: str) -> None:
+        """Remove notebook and feedback of an earlier run, so that nobody is shown them as if they still held."""
+        for step in (self.coursedir.autograded_directory, self.coursedir.feedback_directory):
+            shutil.rmtree(self.coursedir.format_path(step, student, assignment), ignore_errors=True)
+
+    def _report(self, failed: list[str]) -> None:
+        for line in failed:
+            self.log.error("Not graded, or not in full: %s", line)
+        message = (
+            f"{len(failed)} of {len(self.assignments)} submissions could not be graded in full, which is no fault of "
+            "the students: their open scores are marked for manual grading. Mend what is said above and run this "
+            "command again; it grades what is open."
+        )
+        self.log.error(message)
+        raise NbGraderException(message)
+
+
+def scores_of(rebuilt: Rebuilt, report: Report) -> Scores:
+    """The scores of a notebook: each task's, None for a manual cell with an answer, 0 for one without."""
+    tasks = {CHECK + task.name: report.score_of(task) for task in report.tasks}
+    automatic: dict[str, float | None] = {}
+    for cell in rebuilt.notebook.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("grade"):
+            unanswered = about.solution and not rebuilt.answered[about.grade_id]
+            automatic[about.grade_id] = 0.0 if unanswered else tasks.get(about.grade_id)
+    comments = {name: None if answered else NO_RESPONSE for name, answered in rebuilt.answered.items()}
+    return Scores(automatic=automatic, comments=comments)
+
+
+def outcome(report: Report) -> str:
+    """One line for the log: "54.5 of 75 automatic points, 1 task open"."""
+    line = f"{report.score:g} of {report.max_score:g} automatic points"
+    return f"{line}, {len(report.open_tasks)} open" if report.open_tasks else line
+
+
+def _last_mark(path: Path) -> str | None:
+    """The fingerprint of the last complete run, None where there was none."""
+    try:
+        found = json.loads(path.read_bytes())["metadata"]["grader"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) and found else None

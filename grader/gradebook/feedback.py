@@ -1,0 +1,122 @@
+"""What a student and a grader read in the notebook: the outcome of each public check, hidden checks as a count.
+
+Everything in a message may come from the submission (the text of an exception, a repr), so all of it is escaped, and
+stands in <pre>, where MathJax leaves it alone too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_output
+
+from grader.gradebook.outputs import text_of
+from grader.model import CheckResult, Report, Status, Task
+
+MESSAGE_CHARACTERS = 4_000
+MARKS = {
+    Status.PASSED: ("✓", "passed", "#1b6e2e"),
+    Status.FAILED: ("✗", "failed", "#a1260d"),
+    Status.NOT_STARTED: ("–", "not started", "#666666"),
+    Status.TIMEOUT: ("✗", "stopped: too slow", "#a1260d"),
+    Status.CRASHED: ("✗", "ended its own process", "#a1260d"),
+    Status.SKIPPED: ("?", "not measured", "#8a6100"),
+    Status.ERROR: ("?", "could not be run; not your fault", "#8a6100"),
+}
+OPEN = "These points are still open: they were not measured, and a person will look at them."
+
+
+def check_outputs(report: Report, task: Task) -> list[NotebookNode]:
+    """The outputs of a task's check cell: what to read, then the score as nbgrader writes it (absent while open)."""
+    score = report.score_of(task)
+    shown = [result for result in report.of(task) if not result.check.hidden]
+    hidden = [result for result in report.of(task) if result.check.hidden]
+    head = f"{task.name}: {points(score)} of {points(task.points)} points"
+    data = {"text/plain": _plain(head, shown, hidden, score), "text/html": _html(head, shown, hidden, score)}
+    outputs = [new_output("display_data", data=data)]
+    if score is not None:
+        outputs.append(new_output("execute_result", data={"text/plain": repr(float(score))}, execution_count=None))
+    return outputs
+
+
+def summary_cell(report: Report, *, notes: Sequence[str] = ()) -> NotebookNode:
+    """The first cell of the graded notebook: what was graded, how it was read, and where."""
+    lines = [f"### {literal(report.assignment)}: {points(report.score)} of {points(report.max_score)} automatic points"]
+    if report.open_tasks:
+        lines.append(f"Still open: {', '.join(literal(task.name) for task in report.open_tasks)}. {OPEN}")
+    lines += [f"- {literal(note)}" for note in (*report.notes, *notes)]
+    if report.environment:
+        lines.append("- " + ", ".join(f"{literal(key)}: {literal(value)}" for key, value in report.environment.items()))
+    cell = new_markdown_cell("\n\n".join([lines[0], "\n".join(lines[1:])]).strip())
+    cell["id"] = "grader-summary"
+    return cell
+
+
+def title(result: CheckResult) -> str:
+    """The property that a check is named after: "TestSoftmax::test_rows_sum_to_one" → "rows sum to one"."""
+    name = result.check.name.rpartition("::")[2]
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def points(score: float | None) -> str:
+    return "?" if score is None else f"{round(score, 2):g}"
+
+
+def literal(text: str) -> str:
+    """Text that Markdown shows as it stands: punctuation as entities, one line."""
+    return re.sub(r"[^A-Za-z0-9 ]", lambda match: f"&#{ord(match[0])};", " ".join(_printable(text).split()))
+
+
+def _printable(text: str) -> str:
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text_of(text, MESSAGE_CHARACTERS))  # a terminal's colours
+    return "".join(character for character in text if character in "\n\t" or character.isprintable())
+
+
+def _hidden_line(hidden: list[CheckResult]) -> str:
+    """How many hidden checks passed, and how the others ended; never which."""
+    counts = Counter(result.status for result in hidden)
+    ends = [f"{count} {MARKS[status][1]}" for status, count in sorted(counts.items()) if status is not Status.PASSED]
+    passed = f"{counts[Status.PASSED]} of {len(hidden)} hidden checks passed"
+    return f"{passed} ({', '.join(ends)})" if ends else passed
+
+
+def _plain(head: str, shown: list[CheckResult], hidden: list[CheckResult], score: float | None) -> str:
+    lines = [head] if score is not None else [head, OPEN]
+    for result in shown:
+        mark, word, _ = MARKS[result.status]
+        lines.append(f"  {mark} {title(result)}" + ("" if result.status is Status.PASSED else f" ({word})"))
+        if result.message and result.status is not Status.PASSED:
+            lines += [f"      {line}" for line in _printable(result.message).splitlines()]
+    if hidden:
+        lines.append(f"  {_hidden_line(hidden)}")
+    return "\n".join(lines)
+
+
+def _html(head: str, shown: list[CheckResult], hidden: list[CheckResult], score: float | None) -> str:
+    rows = [_row(result) for result in shown]
+    if hidden:
+        rows.append(f'<tr><td></td><td style="text-align:left;color:#444">{escape(_hidden_line(hidden))}</td></tr>')
+    note = f"<p>{escape(OPEN)}</p>" if score is None else ""
+    return (
+        f'<div><p style="margin:4px 0"><b>{escape(head)}</b></p>{note}'
+        f'<table style="margin:0;border:0;width:100%">{"".join(rows)}</table></div>'
+    )
+
+
+def _row(result: CheckResult) -> str:
+    mark, word, colour = MARKS[result.status]
+    said = "" if result.status is Status.PASSED else f' <span style="color:{colour}">({escape(word)})</span>'
+    message = ""
+    if result.message and result.status is not Status.PASSED:
+        message = (
+            '<pre style="margin:4px 0 8px;padding:6px;background:#f6f6f6;border:0;white-space:pre-wrap;'
+            f'text-align:left">{escape(_printable(result.message))}</pre>'
+        )
+    return (
+        f'<tr><td style="width:2em;vertical-align:top;color:{colour}"><b>{mark}</b></td>'
+        f'<td style="text-align:left">{escape(title(result))}{said}{message}</td></tr>'
+    )

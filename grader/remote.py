@@ -1,0 +1,417 @@
+"""The trusted side of the boundary: a submission that looks like a module but lives in another process.
+
+A check calls `hw.softmax(S)` and cannot tell the difference from a module imported in its own process: arguments that
+the submission changes in place are changed here too, functions passed in are called back, random generators advance,
+exceptions arrive as instances of the same built-in type, and objects of no plain type arrive as handles.
+"""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import secrets
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
+from grader.model import Cell, Limits
+from grader.sandbox.channel import Closed
+from grader.sandbox.launch import Process
+from grader.text import plain
+from grader.wire import Decoder, Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of the submission's own code in a traceback."""
+
+    filename: str
+    line: int
+    function: str
+    code: str
+
+
+class SubmissionRaised(Exception):
+    """An exception that the submission raised; concrete instances are of the same built-in type, too."""
+
+    type_name: str = "Exception"
+    message: str = ""
+    frames: tuple[Frame, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class MissingName(AttributeError):
+    """The submission does not define a name that a check asks for."""
+
+
+_RAISED: dict[str, type[SubmissionRaised]] = {}
+
+
+def raised(bases: list[str], message: str, frames: tuple[Frame, ...]) -> SubmissionRaised:
+    """An exception that stands for one of the submission, as the nearest built-in type of which it is one."""
+    for base in [*bases, "Exception"]:
+        kind = getattr(builtins, base, None)
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, ExceptionGroup):
+            break
+    name = kind.__name__
+    if name not in _RAISED:
+        # Kept, so that Hypothesis sees the same error as the same.
+        _RAISED[name] = type(name, (SubmissionRaised, kind), {"__init__": lambda self: Exception.__init__(self)})
+    error = _RAISED[name]()
+    error.type_name = plain(bases[0] if bases else "Exception", 80)
+    error.message, error.frames = message, frames
+    return error
+
+
+class Session:
+    """One submission behind the boundary; its worker starts at the first use, and again after it is gone.
+
+    Args:
+        name: of the module.
+        cells: its code.
+        limits: seconds for loading, for each call, and for a whole check (see `begin`).
+    """
+
+    def __init__(self, name: str, cells: tuple[Cell, ...], limits: Limits) -> None:
+        self.name, self.cells, self.limits = name, cells, limits
+        self.module = RemoteModule(self)
+        self._process: Process | None = None
+        self._proxies: weakref.WeakValueDictionary[int, RemoteObject] = weakref.WeakValueDictionary()
+        self._dropped: list[int] = []
+        self._kinds: dict[str, bool] = {}
+        self._failures: list[SubmissionRaised] = []
+        self._replaced: dict[str, Callable[..., Any]] = {}
+        self._callbacks: list[Callable[..., Any]] = []
+        self._until: float | None = None
+
+    def begin(self) -> None:
+        """A check begins: its seconds start to count."""
+        self._until = time.monotonic() + self.limits.check_seconds
+
+    def close(self) -> None:
+        """End the worker, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+        self._process = None
+        self._proxies.clear()
+        self._dropped.clear()
+        self._callbacks.clear()
+
+    def request(self, kind: str, *args: Any, seconds: float | None = None) -> Any:
+        """Send one request and return its value, or raise what the submission raised."""
+        self._start()
+        return self._request(kind, *args, seconds=seconds or self.limits.call_seconds)
+
+    @contextmanager
+    def stand_in(self, functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
+        """Within: names of the module mean the staff's functions."""
+        self._replaced = dict(functions)
+        try:
+            if self._process is not None:
+                self._replace()
+            yield
+        finally:
+            self._replaced = {}
+            if self._process is not None:
+                for name in functions:
+                    self._request("restore", name, seconds=self.limits.call_seconds)
+
+    def names(self) -> dict[str, bool]:
+        """The names that the module defines, each with whether it can be called."""
+        self._start()
+        return self._kinds
+
+    def failures(self) -> list[SubmissionRaised]:
+        """What was raised while the module was loaded, cell by cell."""
+        self._start()
+        return self._failures
+
+    def drop(self, handle: int) -> None:
+        """Forget an object of the submission; said with the next request."""
+        self._dropped.append(handle)
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        self._process = Process()
+        cells = [(cell.filename, cell.source) for cell in self.cells]
+        kinds, failures = self._request("load", self.name, cells, seconds=self.limits.load_seconds)
+        if not isinstance(kinds, dict) or not all(isinstance(key, str) for key in kinds) or not isinstance(failures, list):
+            raise self._broken("it answered nonsense while it was loaded")
+        self._kinds = {key: value is True for key, value in kinds.items()}
+        self._failures = [self._raised(failure[1:]) for failure in failures if isinstance(failure, tuple)]
+        self._replace()
+
+    def _replace(self) -> None:
+        for name, function in self._replaced.items():
+            self._request("replace", name, function, seconds=self.limits.call_seconds)
+
+    def _request(self, kind: str, *args: Any, seconds: float) -> Any:
+        if self._dropped and kind != "drop":
+            dropped, self._dropped = self._dropped, []
+            self._request("drop", dropped, seconds=seconds)
+        call = Call(self, seconds)
+        try:
+            return call.run(kind, args)
+        except TimeoutError:
+            self.close()
+            what = f"{args[1]} " if kind == "call" and isinstance(args[1], str) else ""
+            raise SubmissionTimeout(f"{what}did not return within {call.seconds:g} s") from None
+        except Closed:
+            ended = self._process.exit_text() if self._process else ""
+            self.close()
+            raise SubmissionCrashed(f"your code ended its own process ({ended or 'it closed the connection'})") from None
+        except WireError as error:
+            raise self._broken(str(error)) from None
+
+    def _broken(self, why: str) -> SubmissionGone:
+        self.close()
+        return SubmissionCrashed(f"the process of your code sent an answer that cannot be read: {plain(why)}")
+
+    def callback(self, number: int) -> Callable[..., Any]:
+        """A function of the checks that the submission was given."""
+        if not 0 <= number < len(self._callbacks):
+            raise WireError("a callback names no function")
+        return self._callbacks[number]
+
+    def encoder(self, table: list[Any]) -> Encoder:
+        """An encoder for values on their way to the worker."""
+
+        def foreign(value: Any) -> list[Any]:
+            if isinstance(value, RemoteObject):
+                return ["h", value._handle]
+            if isinstance(value, RemoteFunction):
+                return foreign(value._object())
+            if isinstance(value, Path):
+                content = value.read_bytes()
+                encoder.buffers.append(content)
+                return ["p", value.name, len(content)]
+            if callable(value):
+                if value not in self._callbacks:
+                    self._callbacks.append(value)
+                return ["k", self._callbacks.index(value)]
+            raise TypeError(f"a check cannot pass a {type(value).__name__} to a submission")
+
+        encoder = Encoder(foreign, table)
+        return encoder
+
+    def decoder(self, data: memoryview, table: list[Any]) -> Decoder:
+        """A decoder for values that come from the worker."""
+        return Decoder(data, self._resolve, table)
+
+    def _resolve(self, tag: str, args: list[Any]) -> RemoteObject:
+        if tag != "h" or len(args) != 3 or type(args[0]) is not int or type(args[1]) is not str or args[2] not in (True, False):
+            raise WireError(f"unknown tag {plain(tag, 20)!r}")
+        known = self._proxies.get(args[0])
+        if known is None:
+            known = self._proxies[args[0]] = RemoteObject(self, args[0], plain(args[1], 80))
+        return known
+
+    def _raised(self, description: Any) -> SubmissionRaised:
+        match description:
+            case (list(bases), str(message), list(frames)) if all(type(base) is str for base in bases):
+                return raised(bases, message, tuple(_frame(frame) for frame in frames))
+        raise WireError("an exception is malformed")
+
+
+def _frame(frame: Any) -> Frame:
+    match frame:
+        case (str(filename), int(line), str(function), str(code)):
+            return Frame(plain(filename), line, plain(function), plain(code))
+    raise WireError("a traceback is malformed")
+
+
+class Call:
+    """One request and all that goes back and forth until its answer."""
+
+    def __init__(self, session: Session, seconds: float) -> None:
+        self._session = session
+        self._id = secrets.token_hex(8)
+        now = time.monotonic()
+        until = now + seconds if session._until is None else min(now + seconds, session._until)
+        self.seconds = seconds if until == now + seconds else session.limits.check_seconds
+        self._deadline = until
+        self._table: list[Any] = []
+        self._failed: BaseException | None = None
+
+    def run(self, kind: str, args: tuple[Any, ...]) -> Any:
+        self._send(kind, *args)
+        while True:
+            assert self._session._process is not None
+            tree, data = self._session._process.channel.receive(self._deadline)
+            if type(tree) is not list or len(tree) < 3 or tree[1] != self._id or type(tree[2]) is not list:
+                raise WireError("an answer belongs to no call")
+            decoder = self._session.decoder(data, self._table)
+            for change in tree[2]:
+                if type(change) is not list or len(change) != 2:
+                    raise WireError("a change is malformed")
+                decoder.replace(*change)
+            values = [decoder.decode(value) for value in tree[3:]]
+            decoder.finish()
+            match tree[0], values:
+                case "ok", [value]:
+                    return value
+                case "error", [description]:
+                    raise self._error(description)
+                case "callback", [int(number), tuple(args), dict(kwargs)]:
+                    self._call_back(self._session.callback(number), args, kwargs)
+                case _:
+                    raise WireError("an answer is of no known kind")
+
+    def _send(self, kind: str, *args: Any) -> None:
+        assert self._session._process is not None
+        encoder = self._session.encoder(self._table)
+        body = [encoder.encode(arg) if self._is_value(kind, place) else arg for place, arg in enumerate(args)]
+        self._session._process.channel.send([kind, self._id, *body], encoder.buffers, self._deadline)
+
+    @staticmethod
+    def _is_value(kind: str, place: int) -> bool:
+        """Whether an argument of a request is a value of the checks, not a name or number of the protocol."""
+        return (kind, place) in {
+            ("load", 1), ("call", 2), ("call", 3), ("set", 2), ("operator", 1), ("replace", 1), ("return", 0),
+        }  # fmt: skip
+
+    def _call_back(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        began = time.monotonic()
+        try:
+            value = function(*args, **kwargs)
+        except Exception as error:
+            self._failed = error
+            self._pause(began)
+            self._send("raise")
+        except BaseException:
+            self._session.close()  # a verdict or an interrupt: the call is over
+            raise
+        else:
+            self._pause(began)
+            self._send("return", value)
+
+    def _pause(self, began: float) -> None:
+        """The time that a function of the checks took is not the submission's."""
+        self._deadline += time.monotonic() - began
+
+    def _error(self, description: Any) -> BaseException:
+        error = self._session._raised(description)
+        if error.type_name == "CallbackFailed" and self._failed is not None:
+            return self._failed
+        return error
+
+
+class RemoteModule:
+    """The module that was submitted."""
+
+    def __init__(self, session: Session) -> None:
+        self.__dict__["_session"] = session
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        kinds = self._session.names()
+        if name in self._session._replaced or kinds.get(name):
+            return RemoteFunction(self._session, name)
+        if name in kinds:
+            return self._session.request("get", 0, name)
+        raise missing(self._session.name, name, list(kinds), self._session.failures())
+
+    def __repr__(self) -> str:
+        return f"<module {self._session.name!r} of the submission>"
+
+
+def missing(module: str, name: str, defined: list[str], failures: list[Any]) -> BaseException:
+    """The error for a name that a module does not define: why it failed to load, or what is near it."""
+    if failures:
+        return failures[0]  # type: ignore[no-any-return]
+    near = difflib.get_close_matches(name, defined, n=1)
+    hint = f" It defines {plain(near[0])!r}: is that a misspelling?" if near else ""
+    return MissingName(f"{module} does not define {name!r}.{hint}")
+
+
+class RemoteFunction:
+    """A function or class of the submitted module, called by its name."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self._session, self.__name__ = session, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._session.request("call", 0, self.__name__, args, kwargs)
+
+    def _object(self) -> RemoteObject:
+        handle = self._session.request("get", 0, self.__name__)
+        assert isinstance(handle, RemoteObject)
+        return handle
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._object(), name)
+
+    def __instancecheck__(self, value: Any) -> bool:
+        if not isinstance(value, RemoteObject):
+            return False
+        return self._session.request("operator", "isinstance", (value, self._object())) is True
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__} of the submission>"
+
+
+class RemoteObject:
+    """An object of the submission. Equality is identity: what a submission says of `==` decides nothing."""
+
+    __array_ufunc__ = None  # ndarray * handle reaches the submission's own operator
+
+    def __init__(self, session: Session, handle: int, type_name: str) -> None:
+        self.__dict__.update(_session=session, _handle=handle, _type_name=type_name)
+        weakref.finalize(self, session.drop, handle).atexit = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._session.request("get", self._handle, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._session.request("set", self._handle, name, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._session.request("call", self._handle, None, args, kwargs)
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self._session.request("operator", "iter", (self,))
+        while True:
+            try:
+                yield self._session.request("operator", "next", (iterator,))
+            except StopIteration:
+                return
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"an object of type {self._type_name} is no array")
+
+    def __repr__(self) -> str:
+        return f"<{self._type_name} of the submission>"
+
+
+def _forward(name: str, operator: str, reflected: bool = False) -> None:
+    def method(self: RemoteObject, *args: Any) -> Any:
+        operands = (*args, self) if reflected else (self, *args)
+        return self._session.request("operator", operator, operands)
+
+    method.__name__ = name
+    setattr(RemoteObject, name, method)
+
+
+for _name in "add sub mul truediv floordiv mod pow matmul".split():
+    _forward(f"__{_name}__", _name)
+    _forward(f"__r{_name}__", _name, reflected=True)
+    _forward(f"__i{_name}__", f"i{_name}")
+for _name in "neg pos abs invert getitem setitem delitem contains".split():
+    _forward(f"__{_name}__", _name)
+for _name in "len float int".split():
+    _forward(f"__{_name}__", _name)
+for _name in "lt le gt ge".split():
+    _forward(f"__{_name}__", _name)

@@ -1,0 +1,256 @@
+"""The process that holds one submission: loads its code and answers calls.
+
+Everything in this process belongs to the submission: it may patch whatever it likes, and gains nothing, because
+verdicts are made on the other side. So there is no defence here, only service.
+
+Requests are trees (see `grader.wire`), each with the id of its call:
+    ["load", id, cells]                         -> names that the module defines, and what failed to load
+    ["call", id, target, name | None, args, kwargs]   call the target, or its method
+    ["get", id, target, name]   ["set", id, target, name, value]
+    ["operator", id, name, args]                operator.add and so on, with the object on either side
+    ["replace", id, name, function] ["restore", id, name]
+    ["drop", id, handles]
+and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number, args,
+kwargs]; the last is answered by ["return", id, value] or ["raise", id].
+"""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+import operator
+import os
+import socket
+import sys
+import tempfile
+import traceback
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grader.sandbox.channel import Channel, Closed
+from grader.wire import Decoder, Encoder
+
+ABSENT = object()
+MAX_FRAMES = 12
+MAX_MESSAGE = 2000
+
+
+class CallbackFailed(Exception):
+    """A function of the checks raised; the other side knows what."""
+
+
+class Worker:
+    """Answers requests about one module until the channel closes."""
+
+    def __init__(self, channel: Channel, scratch: Path) -> None:
+        self._channel = channel
+        self._scratch = scratch
+        self._module = types.ModuleType("submission")
+        self._objects: dict[int, Any] = {0: self._module}
+        self._numbers: dict[int, int] = {id(self._module): 0}
+        self._last = 0
+        self._originals: dict[str, Any] = {}
+        self._files: set[str] = set()
+        self._scopes: list[Scope] = []
+        self._callbacks: dict[int, Callable[..., Any]] = {}
+
+    def serve(self) -> None:
+        """Answer until the other side hangs up."""
+        while True:
+            try:
+                tree, data = self._channel.receive()
+            except Closed:
+                return
+            self._answer(tree, data)
+
+    def _answer(self, tree: list[Any], data: memoryview) -> None:
+        kind, call, *args = tree
+        scope = Scope(self, call, data)
+        self._scopes.append(scope)
+        try:
+            answer = scope.encode("ok", getattr(self, f"_do_{kind}")(scope, *args))
+        except BaseException as error:
+            answer = scope.encode("error", self._describe(error))
+        self._scopes.pop()
+        self._channel.send(*answer)
+
+    def _do_load(self, scope: Scope, name: str, cells: list[Any]) -> Any:
+        self._module.__name__ = name
+        sys.modules[name] = self._module
+        failures = []
+        for filename, source in scope.decode(cells):
+            self._files.add(filename)
+            linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+            try:
+                exec(compile(source, filename, "exec"), self._module.__dict__)
+            except BaseException as error:
+                failures.append((filename, *self._describe(error)))
+        kinds = {key: callable(value) for key, value in vars(self._module).items() if not key.startswith("_")}
+        return kinds, failures
+
+    def _do_call(self, scope: Scope, target: int, name: str | None, args: Any, kwargs: Any) -> Any:
+        called = self._objects[target]
+        if name is not None:
+            called = getattr(called, name)
+        return called(*scope.decode(args), **scope.decode(kwargs))
+
+    def _do_get(self, scope: Scope, target: int, name: str) -> Any:
+        return getattr(self._objects[target], name)
+
+    def _do_set(self, scope: Scope, target: int, name: str, value: Any) -> None:
+        setattr(self._objects[target], name, scope.decode(value))
+
+    def _do_operator(self, scope: Scope, name: str, args: Any) -> Any:
+        function = getattr(operator, name, None) or getattr(builtins, name)
+        return function(*scope.decode(args))
+
+    def _do_replace(self, scope: Scope, name: str, function: Any) -> None:
+        self._originals.setdefault(name, self._module.__dict__.get(name, ABSENT))
+        self._module.__dict__[name] = scope.decode(function)
+
+    def _do_restore(self, scope: Scope, name: str) -> None:
+        original = self._originals.pop(name, ABSENT)
+        if original is ABSENT:
+            self._module.__dict__.pop(name, None)
+        else:
+            self._module.__dict__[name] = original
+
+    def _do_drop(self, scope: Scope, handles: list[int]) -> None:
+        for handle in handles:
+            if handle and handle in self._objects:
+                del self._numbers[id(self._objects.pop(handle))]
+
+    def handle(self, value: Any) -> list[Any]:
+        """Name an object, so that the other side can ask about it."""
+        number = self._numbers.get(id(value))
+        if number is None:
+            self._last += 1
+            number = self._numbers[id(value)] = self._last
+            self._objects[number] = value
+        return ["h", number, type(value).__name__[:80], callable(value)]
+
+    def resolve(self, tag: str, args: list[Any]) -> Any:
+        match tag:
+            case "h":
+                return self._objects[args[0]]
+            case "k":
+                return self._callback(args[0])
+        raise ValueError(f"unknown tag {tag!r}")
+
+    def save_file(self, name: str, content: bytes) -> Path:
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
+        path = folder / Path(name).name
+        path.write_bytes(content)
+        path.chmod(0o444)
+        return path
+
+    def _describe(self, error: BaseException) -> Any:
+        """(names of its types, message, frames of the submission's own code)"""
+        bases = [kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException)]
+        if isinstance(error, CallbackFailed):
+            bases = ["CallbackFailed"]
+        try:
+            message = str(error)[:MAX_MESSAGE]
+        except BaseException:
+            message = ""
+        frames = [
+            (frame.filename, frame.lineno or 0, frame.name, (frame.line or "")[:200])
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename in self._files
+        ]
+        if isinstance(error, SyntaxError) and error.filename in self._files:
+            frames.append((str(error.filename), error.lineno or 0, "", (error.text or "").rstrip()[:200]))
+            message = str(error.msg)[:MAX_MESSAGE]
+        return bases[:8], message, frames[-MAX_FRAMES:]
+
+    def _callback(self, number: int) -> Callable[..., Any]:
+        if number not in self._callbacks:
+            self._callbacks[number] = lambda *args, **kwargs: self._ask(number, args, kwargs)
+        return self._callbacks[number]
+
+    def _ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function of the checks; answer other requests that come meanwhile."""
+        scope = self._scopes[-1]
+        self._channel.send(*scope.encode("callback", number, args, kwargs))
+        while True:
+            tree, data = self._channel.receive()
+            if tree[1] == scope.call and tree[0] == "return":
+                return scope.more(data).decode(tree[2])
+            if tree[1] == scope.call and tree[0] == "raise":
+                raise CallbackFailed("a function that the check passed in raised an exception")
+            self._answer(tree, data)
+
+
+class Scope:
+    """One request: its numbered mutable values, and what they held when they came."""
+
+    def __init__(self, worker: Worker, call: str, data: memoryview) -> None:
+        self.call = call
+        self._worker = worker
+        self._table: list[Any] = []
+        self._before: list[Any] = []
+        self.more(data)
+
+    def more(self, data: memoryview) -> Scope:
+        self._decoder = Decoder(data, self._worker.resolve, self._table, self._worker.save_file)
+        return self
+
+    def decode(self, tree: Any) -> Any:
+        value = self._decoder.decode(tree)
+        self._before += [snapshot(item) for item in self._table[len(self._before) :]]
+        return value
+
+    def encode(self, kind: str, *values: Any) -> tuple[Any, list[bytes]]:
+        """An answer: what changed among the arguments, then the values."""
+        known = len(self._table)
+        encoder = Encoder(self._worker.handle, self._table)
+        try:
+            now = [snapshot(value) for value in self._table]
+            changed = [number for number in range(known) if not same(self._before[number], now[number])]
+            changes = [[number, encoder.content(self._table[number])] for number in changed]
+            body = [encoder.encode(value) for value in values]
+        except BaseException:
+            del self._table[known:]  # what the other side never hears of must not be referred to
+            raise
+        self._before = now + [snapshot(item) for item in self._table[known:]]
+        return [kind, self.call, changes, *body], encoder.buffers
+
+
+def snapshot(value: Any) -> Any:
+    """What a mutable value holds now, to be compared later."""
+    match value:
+        case np.ndarray():
+            return value.tobytes()
+        case np.random.Generator():
+            return repr(value.bit_generator.state)
+        case dict():
+            return [(key, id(item)) for key, item in value.items()], list(value.values())
+        case list() | set():
+            return [id(item) for item in value], list(value)
+    if hasattr(value, "get_state"):
+        return value.get_state().numpy().tobytes()
+    return value.detach().contiguous().reshape(-1).view(sys.modules["torch"].uint8).numpy().tobytes()
+
+
+def same(before: Any, now: Any) -> bool:
+    """Whether two snapshots are of the same content; containers compare by identity, and keep their parts alive."""
+    if isinstance(before, tuple):
+        return bool(before[0] == now[0])
+    return bool(before == now)
+
+
+def main() -> None:
+    """Serve the socket whose descriptor is the only argument; the scratch folder is the working directory."""
+    end = socket.socket(fileno=int(sys.argv[1]))
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(quiet, descriptor)
+    Worker(Channel(end), Path.cwd()).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What checks are tried on: Hypothesis strategies for the arrays of a deep-learning course.
+
+Hypothesis draws what is worth shrinking (sizes, dtypes, constants) and one integer seed; the entries come from
+`np.random.default_rng(seed)`. That is fast, gives well-scaled numbers, and a failing case shrinks to small shapes.
+Axes of one case differ in length, so that no transposed or mixed-up axis goes unseen. A case prints as one line.
+No strategy depends on what a submission returned.
+
+    seeds, rngs, dtypes, sides, shapes, lams            numbers to build from
+    arrays, matrices, labels, images → Images           plain inputs
+    classification, hinge → Classification              a linear classifier and its data; `hinge` keeps off its kinks
+    binary_hinge → BinaryClassification                 the same for labels −1 and +1
+
+Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
+choose from, float64 and float32 unless said otherwise.
+"""
+
+from grader.data import one_hot
+from grader.strategies.basics import FLOATS, arrays, dtypes, labels, matrices, rngs, seeds, shapes, sides
+from grader.strategies.images import Images, images
+from grader.strategies.linear import (
+    BinaryClassification,
+    Classification,
+    binary_hinge,
+    classification,
+    hinge,
+    lams,
+)
+
+__all__ = [
+    "FLOATS",
+    "BinaryClassification",
+    "Classification",
+    "Images",
+    "arrays",
+    "binary_hinge",
+    "classification",
+    "dtypes",
+    "hinge",
+    "images",
+    "labels",
+    "lams",
+    "matrices",
+    "one_hot",
+    "rngs",
+    "seeds",
+    "shapes",
+    "sides",
+]

@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+from grader import strategies as gs
+from grader.strategies.basics import until
+
+
+def falsify(strategy):
+    """What Hypothesis prints for a case of a strategy on which a check fails."""
+
+    @settings(database=None, phases=[Phase.generate, Phase.shrink], derandomize=True)
+    @given(case=strategy)
+    def check(case):
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as caught:
+        check()
+    return "\n".join(caught.value.__notes__)
+
+
+@given(rng=gs.rngs(), dtype=gs.dtypes(), side=gs.sides(2, 4), lam=gs.lams())
+def test_the_building_blocks_are_what_they_say(rng, dtype, side, lam):
+    assert isinstance(rng, np.random.Generator)
+    assert dtype in (np.float64, np.float32)
+    assert 2 <= side <= 4
+    assert lam > 0
+    assert lam != 0.5  # where 2·lam·W is W
+
+
+def test_generators_print_their_seed():
+    assert "default_rng(0)" in falsify(gs.rngs())
+
+
+@given(st.data())
+def test_axes_differ_in_length(data):
+    ndim = data.draw(st.integers(1, 4))
+    shape = data.draw(gs.shapes(ndim, min_side=2, max_side=6))
+    assert len(set(shape)) == len(shape) == ndim
+    assert all(2 <= n <= 6 for n in shape)
+
+
+@given(a=gs.arrays(ndim=3), m=gs.matrices(scale=0.0, offset=3.0), f=gs.arrays((2, 5), dtypes=[np.float32]))
+def test_arrays_have_the_shape_dtype_and_scale_asked_for(a, m, f):
+    assert a.ndim == 3
+    assert a.dtype in (np.float64, np.float32)
+    assert (m == 3).all()
+    assert m.ndim == 2
+    assert (f.shape, f.dtype) == ((2, 5), np.float32)
+    assert np.isfinite(a).all()
+
+
+def test_a_shape_may_come_from_a_strategy():
+    assert find(gs.arrays(st.just((3, 3))), lambda a: True).shape == (3, 3)
+
+
+@given(st.data())
+def test_all_labels_occur_or_all_but_one(data):
+    N, K = data.draw(gs.sides(1, 9)), data.draw(gs.sides(1, 5))
+    y = data.draw(gs.labels(N, K))
+    assert (y.shape, y.dtype) == ((N,), np.int64)
+    assert set(y) <= set(range(K))
+    assert len(set(y)) >= min(N, max(K - 1, 1))
+
+
+def test_absent_and_complete_classes_both_occur():
+    find(gs.labels(6, 3), lambda y: len(set(y)) == 3)
+    find(gs.labels(6, 3), lambda y: len(set(y)) == 2)
+
+
+@given(case=gs.classification())
+def test_a_classification_is_consistent(case):
+    assert len({case.N, case.D, case.K}) == 3
+    assert case.K >= 2
+    assert (case.X.shape, case.W.shape, case.b.shape) == ((case.N, case.D), (case.D, case.K), (case.K,))
+    assert case.y.shape == (case.N,)
+    assert case.X.dtype == case.W.dtype == case.b.dtype == case.Y.dtype == case.S.dtype == case.dtype
+    np.testing.assert_array_equal(case.Y.argmax(axis=1), case.y)
+    np.testing.assert_allclose(case.S, case.X @ case.W + case.b)
+    assert case.sizes == {"N": case.N, "K": case.K, "D": case.D}
+    assert set(case.given) == {"X", "y", "W", "b", "lam"}
+    assert case.rng().random() == case.rng().random()
+    assert type(case.lam) is float
+
+
+@given(case=gs.classification(dtypes=[np.float64]))
+def test_a_case_can_be_had_in_another_precision(case):
+    other = case.astype(np.float32)
+    assert other.dtype == other.W.dtype == other.b.dtype == np.float32
+    np.testing.assert_array_equal(other.X, case.X.astype(np.float32))
+
+
+def margins_of(case):
+    scores = case.S.astype(np.float64)
+    margins = scores - np.take_along_axis(scores, case.y[:, None], axis=1) + case.delta
+    return margins[case.Y == 0].reshape(case.N, case.K - 1)
+
+
+@given(case=gs.hinge())
+def test_hinge_cases_keep_away_from_kinks_and_have_both_sides(case):
+    margins = margins_of(case)
+    assert np.abs(margins).min() > 1e-3
+    assert (margins > 0).any()
+    assert (margins < 0).any()
+    assert (margins > 0).sum(axis=1).max() >= min(2, case.K - 1)
+
+
+@given(case=gs.binary_hinge())
+def test_binary_hinge_cases_keep_away_from_kinks_and_have_both_sides(case):
+    assert case.w.shape == (case.D,)
+    assert type(case.b) is float
+    assert case.w.dtype == case.X.dtype == case.dtype
+    assert set(case.y) == {-1, 1}
+    assert case.N != case.D
+    margins = 1 - case.y * (case.X @ case.w + case.b)
+    assert np.abs(margins).min() > 1e-3
+    assert (margins > 0).any()
+    assert (margins < 0).any()
+    assert set(case.given) == {"X", "y", "w", "b", "lam"}
+
+
+@given(case=gs.images())
+def test_images_are_not_square_and_some_are_marked(case):
+    C, H, W = case.image_shape
+    assert H != W
+    assert case.X.shape == (len(case.mask), C * H * W)
+    assert case.mask.dtype == bool
+    assert case.mask.any()
+    assert not case.mask.all()
+    assert set(case.given) == {"X", "image_shape", "mask"}
+
+
+@pytest.mark.parametrize("name", ["classification", "hinge", "binary_hinge", "images"])
+def test_a_failing_case_shrinks_to_the_smallest_sizes_and_prints_as_one_line(name):
+    text = falsify(getattr(gs, name)())
+    line = next(line for line in text.splitlines() if "case=" in line)
+    assert len(line) < 110
+    assert "N=2" in line
+    assert "float64" in line
+    assert "seed=0)" in line
+
+
+def test_a_case_of_one_seed_is_the_same_again():
+    first, second = (find(gs.hinge(), lambda case: case.K == 4) for _ in range(2))
+    assert repr(first) == repr(second)
+    np.testing.assert_array_equal(first.X, second.X)
+
+
+def test_what_cannot_be_had_is_said():
+    with pytest.raises(ValueError, match="no margin within 100 of 0 in 1000 attempts"):
+        find(gs.hinge(gap=100), lambda case: True)
+
+
+@given(n=st.integers(0, 20))
+def test_until_takes_the_first_good_case(n):
+    numbers = iter(range(100))
+    assert until(lambda i: i >= n, lambda: next(numbers), "") == n
