@@ -101,6 +101,16 @@ class Report:
         return round(task.points * passed / total, 6)
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of the submission's own code in a traceback."""
+
+    filename: str
+    line: int
+    function: str
+    code: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """A piece of submitted code that is executed as one: a whole .py file, or one cell of a notebook."""

@@ -1,1 +1,212 @@
+"""The pytest plugin: tasks with points, the `hw` fixture, and the table that closes a run.
+
+It is loaded in every pytest run of an environment, so it does nothing until a test is marked as a task's.
+"""
+
 from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from grader.errors import SubmissionError
+from grader.model import Check, CheckResult, Status, Task
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+    from grader.run import Run
+
+RUN = pytest.StashKey["Run"]()
+DESK_SECONDS = 60  # for one check at a student's desk
+MARKERS = (
+    "task(name, points=None, covers=()): the checks of one task, which share its points by weight",
+    "weight(w): how much this check counts within its task (1 unless said otherwise)",
+    "stand_in(name=function, ...): while this check runs, these names of the submission mean the staff's functions",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("grader", "homework checks")
+    group.addoption("--submission", metavar="PATH", help="the file, notebook or folder to check, not the module beside the checks")
+    group.addoption("--isolate", action="store_true", help="run the submission in a process of its own, as when it is graded")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    path = config.getoption("--submission")
+    if path is not None and not Path(path).exists():
+        raise pytest.UsageError(f"--submission: there is no {path}")
+
+
+def run_of(config: pytest.Config) -> Run:
+    """The run of this pytest session; one that grades brings its own."""
+    if RUN not in config.stash:
+        from grader.run import Run
+
+        path = config.getoption("--submission")
+        config.stash[RUN] = Run(path=Path(path).resolve() if path else None, isolate=config.getoption("--isolate"))
+    return config.stash[RUN]
+
+
+@pytest.fixture(scope="module")
+def hw(request: pytest.FixtureRequest) -> Any:
+    """The submission under test: the module's functions and classes are its attributes."""
+    try:
+        return run_of(request.config).submission(request.path).module
+    except SubmissionError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if item.get_closest_marker("task")]
+    if not ours:
+        return
+    run = run_of(config)
+    if run.tasks is not None:
+        items[:] = [item for item in ours if task_of(item).name in run.tasks]
+    if config.pluginmanager.hasplugin("timeout") and not config.getoption("timeout", None) and not run.isolate and not run.cells:
+        for item in ours:
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(DESK_SECONDS, func_only=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    if item.get_closest_marker("task") is None or "hw" not in getattr(item, "fixturenames", ()):
+        return (yield)
+    run = run_of(item.config)
+    with ExitStack() as stack:
+        function = item.obj  # type: ignore[attr-defined]
+        run.enter_check(stack, run.submission(item.path), function, check_of(item), stand_ins_of(item))
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.get_closest_marker("task") is None or not (report.when == "call" or report.failed):
+        return report
+    from grader.submission import SubmissionError as Unreadable
+
+    run = run_of(item.config)
+    try:
+        submission = run.submission(item.path)
+    except Unreadable:
+        submission = None
+    if call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception):
+        result = CheckResult(check=check_of(item), status=Status.SKIPPED, message=str(call.excinfo.value))
+    else:
+        error = None if call.excinfo is None else call.excinfo.value
+        result = run.settle(check_of(item), error, call.duration, submission)
+    _dress(item, report, result)
+    report.grader = _packed(result, task_of(item))  # type: ignore[attr-defined]
+    return report
+
+
+def _dress(item: pytest.Item, report: pytest.TestReport, result: CheckResult) -> None:
+    """Show what the student should read, not the source of the check."""
+    if result.status is Status.NOT_STARTED:
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, result.message)
+    elif result.status not in (Status.PASSED, Status.SKIPPED) and item.config.getoption("tbstyle", "auto") == "auto":
+        title = (getattr(item.obj, "__doc__", None) or "").strip().split("\n")[0]  # type: ignore[attr-defined]
+        report.longrepr = f"{title}\n\n{result.message}" if title else result.message
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    packed = getattr(report, "grader", None)
+    if packed is not None and _CONFIG is not None:
+        result, task = _unpacked(packed)
+        run = run_of(_CONFIG)
+        run.add(result)
+        known = run.points.get(task.name)
+        if known is None or task.points:
+            run.points[task.name] = task
+
+
+_CONFIG: pytest.Config | None = None  # pytest_runtest_logreport is not given one
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global _CONFIG
+    _CONFIG = session.config
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    packed = getattr(report, "grader", None)
+    if packed is not None and packed["status"] == Status.NOT_STARTED:
+        return "not started", "-", "NOT STARTED"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    if RUN in config.stash and config.stash[RUN].results:
+        from grader.table import write_table
+
+        write_table(terminalreporter, config.stash[RUN])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        config.stash[RUN].close()
+
+
+def task_of(item: pytest.Item) -> Task:
+    """The task that a test belongs to."""
+    mark = item.get_closest_marker("task")
+    assert mark is not None
+    name = mark.args[0]
+    covers = tuple(mark.kwargs.get("covers", (name,)))
+    return Task(name=name, points=float(mark.kwargs.get("points") or 0), covers=covers)
+
+
+def check_of(item: pytest.Item) -> Check:
+    """The check that a test is; its parameters, if any, belong to one check."""
+    weight = item.get_closest_marker("weight")
+    return Check(
+        name=item.nodeid.partition("::")[2].partition("[")[0],
+        task=task_of(item).name,
+        weight=float(weight.args[0]) if weight else 1.0,
+        hidden=item.path.stem.endswith("_hidden"),
+    )
+
+
+def stand_ins_of(item: pytest.Item) -> dict[str, Any]:
+    """The staff's functions of the closest `stand_in` marks."""
+    functions: dict[str, Any] = {}
+    for mark in reversed(list(item.iter_markers("stand_in"))):
+        functions |= mark.kwargs
+    return functions
+
+
+def _packed(result: CheckResult, task: Task) -> dict[str, Any]:
+    """As plain values, which pytest-xdist can carry."""
+    check = result.check
+    return {
+        "check": [check.name, check.task, check.weight, check.hidden],
+        "status": str(result.status),
+        "message": result.message,
+        "seconds": result.seconds,
+        "task": [task.name, task.points, list(task.covers)],
+    }
+
+
+def _unpacked(packed: dict[str, Any]) -> tuple[CheckResult, Task]:
+    name, task, weight, hidden = packed["check"]
+    result = CheckResult(
+        check=Check(name=name, task=task, weight=weight, hidden=hidden),
+        status=Status(packed["status"]),
+        message=packed["message"],
+        seconds=packed["seconds"],
+    )
+    task_name, points, covers = packed["task"]
+    return result, Task(name=task_name, points=points, covers=tuple(covers))

@@ -12,28 +12,17 @@ import difflib
 import secrets
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
-from grader.model import Cell, Limits
+from grader.model import Cell, Frame, Limits
 from grader.sandbox.channel import Closed
 from grader.sandbox.launch import Process
 from grader.text import plain
 from grader.wire import Decoder, Encoder
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One line of the submission's own code in a traceback."""
-
-    filename: str
-    line: int
-    function: str
-    code: str
 
 
 class SubmissionRaised(Exception):
@@ -324,10 +313,10 @@ class RemoteModule:
         return f"<module {self._session.name!r} of the submission>"
 
 
-def missing(module: str, name: str, defined: list[str], failures: list[Any]) -> BaseException:
+def missing(module: str, name: str, defined: list[str], failures: Sequence[BaseException]) -> BaseException:
     """The error for a name that a module does not define: why it failed to load, or what is near it."""
     if failures:
-        return failures[0]  # type: ignore[no-any-return]
+        return failures[0]
     near = difflib.get_close_matches(name, defined, n=1)
     hint = f" It defines {plain(near[0])!r}: is that a misspelling?" if near else ""
     return MissingName(f"{module} does not define {name!r}.{hint}")

@@ -104,13 +104,20 @@ def test_a_deleted_cell_is_there_again_and_counts_as_not_answered() -> None:
     assert rebuilt.answered == {"softmax": False, "norm": True, "plot": False, "why": False}
 
 
-def test_of_copies_of_a_cell_the_last_answer_counts_and_the_others_are_shown() -> None:
+def test_of_copies_of_a_cell_the_first_that_was_worked_on_counts_and_the_others_are_shown() -> None:
     first, last, stub = code("first", "softmax"), code("last", "softmax"), code(STUB, "softmax")
     for handed in ((first, last), (first, last, stub), (stub, first, last)):
         notebook = made(*handed)
-        assert cell(notebook, "softmax").source == "last"
-        assert "&#58; your last answer counts" in notebook.cells[0].source
-        assert [c.source for c in notebook.cells if "nbgrader" not in c.metadata][2:4] == [LABEL, "first"]
+        assert cell(notebook, "softmax").source == "first"
+        assert "the first that was worked on counts" in notebook.cells[0].source
+        assert [c.source for c in notebook.cells if "nbgrader" not in c.metadata][2:4] == [LABEL, "last"]
+
+
+def test_of_copies_of_a_cell_the_one_that_was_graded_is_the_answer() -> None:
+    graded = (Cell(filename="cell softmax", source="# %time\nlast"),)
+    submission = Submission(student="ada", assignment="hw1", modules={"linear": graded})
+    notebook = made(code("first", "softmax"), code("%time\nlast", "softmax"), submission=submission)
+    assert cell(notebook, "softmax").source == "%time\nlast"
 
 
 def test_an_exact_copy_is_not_shown_twice() -> None:

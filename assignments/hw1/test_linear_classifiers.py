@@ -300,7 +300,7 @@ class TestCost:
             "the cost with the square root of sum(W**2)": expected - penalty + case.lam * np.linalg.norm(case.W),
         }
         assert_scalar(
-            hw.cost(case.X, case.Y, case.W, case.b, case.lam),
+            hw.cost(case.X, case.Y, case.W.copy(), case.b.copy(), case.lam),
             expected,
             what="cost(X, Y, W, b, lam)",
             given=case.given,
@@ -333,7 +333,7 @@ class TestAccuracy:
 class TestGradients:
     @staticmethod
     def call(hw, case, P):
-        result = hw.gradients(case.X, case.Y, P, case.W, case.lam)
+        result = hw.gradients(case.X.copy(), case.Y, P.copy(), case.W.copy(), case.lam)
         return unpack(result, ("dW", "db"), what="gradients(X, Y, P, W, lam)")
 
     @pytest.mark.weight(2)
@@ -498,7 +498,7 @@ def check_hinge_gradient(dW, db, case, name):
 def call_hinge(function, case, name):
     """(loss, dW, db); delta is left out where it has its default."""
     options = {} if case.delta == 1.0 else {"delta": case.delta}
-    result = function(case.W, case.b, case.X, case.y, case.lam, **options)
+    result = function(case.W.copy(), case.b.copy(), case.X.copy(), case.y.copy(), case.lam, **options)
     return unpack(result, ("loss", "dW", "db"), what=f"{name}(…)")
 
 
@@ -547,7 +547,7 @@ def binary_oracle(case):
 class TestBinarySvmLoss:
     @staticmethod
     def call(hw, case):
-        result = hw.binary_svm_loss(case.w, case.b, case.X, case.y, case.lam)
+        result = hw.binary_svm_loss(case.w.copy(), case.b, case.X.copy(), case.y.copy(), case.lam)
         return unpack(result, ("loss", "dw", "db"), what="binary_svm_loss(w, b, X, y, lam)")
 
     @given(case=binary_hinge(dtypes=DOUBLE))
@@ -604,7 +604,7 @@ class TestMultiBce:
     def test_loss_is_the_mean_over_samples_and_classes(self, hw, S):
         """The loss is the binary cross-entropy of sigmoid(S), averaged over all N * K entries"""
         Y = several_labels(S)
-        loss, _ = unpack(hw.multi_bce(S, Y), ("loss", "dS"), what="multi_bce(S, Y)")
+        loss, _ = unpack(hw.multi_bce(S.copy(), Y), ("loss", "dS"), what="multi_bce(S, Y)")
         expected, _ = bce_oracle(S, Y)
         sizes = {"N": S.shape[0], "K": S.shape[1]}
         what = "multi_bce(S, Y) → loss"
@@ -614,7 +614,7 @@ class TestMultiBce:
     def test_gradient_matches_automatic_differentiation(self, hw, S):
         """dS is the gradient of the loss with respect to the logits"""
         Y = several_labels(S)
-        _, dS = unpack(hw.multi_bce(S, Y), ("loss", "dS"), what="multi_bce(S, Y)")
+        _, dS = unpack(hw.multi_bce(S.copy(), Y), ("loss", "dS"), what="multi_bce(S, Y)")
         _, expected = bce_oracle(S, Y)
         related = {
             "the gradient with softmax(S) in the place of the sigmoid": (softmax(S) - Y) / S.size,
@@ -648,7 +648,7 @@ class TestFlipImages:
         }
         if C > 1:
             related["what comes out if the pixels are taken in the order (H, W, C); they are (C, H, W)"] = wrong_axes
-        actual = hw.flip_images(case.X, case.image_shape, case.mask)
+        actual = hw.flip_images(case.X.copy(), case.image_shape, case.mask)
         expected = torch.where(mask, flipped, other).numpy()
         assert_close(actual, expected, what="flip_images(X, image_shape, mask)", given=case.given, related=related)
 

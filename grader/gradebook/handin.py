@@ -47,7 +47,7 @@ def is_file(path: Path) -> bool:
 
 def handed_notebook(folder: Path, name: str, names: Collection[str]) -> Path | None:
     """The notebook `name` of a submission: the one called so, or the only one whose name is none of ours (`names`)."""
-    found = sorted(path for path in folder.glob("*.ipynb") if is_file(path))
+    found = sorted(path for path in folder.glob("[!.]*.ipynb") if is_file(path))
     named = [path for path in found if path.stem == name]
     renamed = [path for path in found if path.stem not in names]
     return next(iter(named or (renamed if len(renamed) == 1 else ())), None)

@@ -6,7 +6,8 @@ or changed, which are kept for the reader and labelled. So nothing in a submitte
 
 The answer in a solution cell is
 - the definition in the .py file, where a .py file was graded for that module;
-- else the student's cell with that grade id; of several, the last that is not the untouched stub;
+- else the student's cell with that grade id; of several, the one that was graded (`grader.submission` chooses it), and
+  in cells that a person grades, the first that is not the untouched stub;
 - else the stub: a cell that a student deleted is there again.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
@@ -24,11 +25,12 @@ from grader.gradebook.feedback import check_outputs, summary_cell
 from grader.gradebook.handin import HandedCell
 from grader.gradebook.segments import definitions
 from grader.model import Report, Submission
+from grader.submission import without_magics
 
 CHECK = "check_"  # a task's graded cell is called check_<task>
 LABEL = "*Cells that the student added or changed:*"
 REST = "*What else stands in {name}:*"
-TWICE = "The cell {name} is in the notebook {count} times: your last answer counts, the others are shown below it."
+TWICE = "The cell {name} is in the notebook {count} times: the first that was worked on counts, the others follow it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ def rebuild(
 ) -> Rebuilt:
     """Fill the released notebook with the cells a student handed in and with the outcome of the checks."""
     notebook = copy.deepcopy(released)
-    choice = Choice(notebook.cells, handed)
+    choice = Choice(notebook.cells, handed, graded_cells(submission))
     files = _from_files(submission, [grade_id(cell) for cell in notebook.cells if is_solution(cell)])
     for position, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
@@ -84,7 +86,10 @@ class Choice:
     notes: what the student should know about it
     """
 
-    def __init__(self, released: Sequence[NotebookNode], handed: Sequence[HandedCell]) -> None:
+    def __init__(
+        self, released: Sequence[NotebookNode], handed: Sequence[HandedCell], graded: Collection[tuple[str, str]] = ()
+    ) -> None:
+        self.graded = graded
         self.partner: dict[int, int] = {}
         self.extras: defaultdict[int, list[int]] = defaultdict(list)
         self.notes: list[str] = []
@@ -115,10 +120,18 @@ class Choice:
         found = [theirs for theirs, cell in enumerate(handed) if cell.grade_id == name]
         if not is_solution(ours) or not found:
             return
+        graded = [t for t in found if (f"cell {name}", without_magics(handed[t].source)) in self.graded]
         changed = [theirs for theirs in found if not same(handed[theirs].source, ours.source)]
-        self.partner[position] = (changed or found)[-1]
+        self.partner[position] = (graded or changed or found)[0]
         if len(found) > 1:
             self.notes.append(TWICE.format(name=name, count=len(found)))
+
+
+def graded_cells(submission: Submission | None) -> set[tuple[str, str]]:
+    """Name and source of everything that was graded: ("cell softmax", "def softmax(S): ...")."""
+    return {
+        (cell.filename, cell.source) for cells in (submission.modules.values() if submission else ()) for cell in cells
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +143,12 @@ class _Files:
 def _from_files(submission: Submission | None, names: Sequence[str]) -> _Files:
     answers: dict[str, str] = {}
     rest: dict[str, str] = {}
-    for module, cells in submission.modules.items() if submission else ():
-        if [cell.filename for cell in cells] == [f"{module}.py"]:
-            named, other = definitions(cells[0].source, names)
-            answers |= named
-            rest[f"{module}.py"] = other
+    for cells in submission.modules.values() if submission else ():
+        for cell in cells:
+            if cell.filename.endswith(".py") and not cell.filename.startswith("cell "):
+                named, other = definitions(cell.source, names)
+                answers |= named
+                rest[cell.filename] = other
     return _Files(answers=answers, rest=rest)
 
 

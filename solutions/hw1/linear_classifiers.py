@@ -69,9 +69,7 @@ def fit_standardizer(X):
     """
     ### BEGIN SOLUTION
     mean, std = X.mean(axis=0), X.std(axis=0)
-    constant = X.min(axis=0) == X.max(axis=0)  # std == 0 would miss a constant 0.1, whose mean is off by one rounding
-    mean[constant] = X[0, constant]
-    std[constant] = 1
+    std[X.min(axis=0) == X.max(axis=0)] = 1  # std == 0 would miss a constant 0.1, whose mean is off by one rounding
     return mean, std
     ### END SOLUTION
 
@@ -304,8 +302,8 @@ def binary_svm_loss(w, b, X, y, lam):
 def multi_bce(S, Y):
     """K binary cross-entropies on logits, and the gradient with respect to the logits.
 
-    S (N, K) logits, Y (N, K) zeros and ones, any number of ones in a row. Returns (loss, dS (N, K)): the mean over all
-    N * K entries. Finite and right for any finite logits; the dtype of S is kept.
+    S (N, K) logits, Y (N, K) zeros and ones (floats), any number of ones in a row. Returns (loss, dS (N, K)): the loss
+    is the mean over all N * K entries. Right for logits of any size, without overflow; the dtype of S is kept.
     """
     ### BEGIN SOLUTION
     decay = np.exp(-np.abs(S))  # in (0, 1], whatever the sign

@@ -110,8 +110,8 @@ class TestInitParams:
         W, _ = unpack(hw.init_params(60, 40, np.random.default_rng(seed), 0.5), ("W", "b"), what="init_params(…)")
         assert_array(W, shape=(60, 40), dtype=np.float64, what="init_params(…) → W")
         W = np.asarray(W)
-        if np.unique(W).size < W.size:
-            raise Mismatch("init_params(60, 40, rng): some weights are equal; they must be drawn one by one.")
+        if np.unique(W).size < 0.99 * W.size:
+            raise Mismatch("init_params(60, 40, rng): many weights are equal; they must be drawn one by one.")
         # Kolmogorov-Smirnov: P(√n D > 3.2) = 2 exp(-2 · 3.2²) = 3e-9
         levels = torch.special.ndtr(tensor(np.sort(W, axis=None) / 0.5)).numpy()
         distance = np.abs(levels - (np.arange(W.size) + 0.5) / W.size).max()
@@ -208,7 +208,7 @@ class TestCost:
     @given(case=classification(lams=(10.0,)))
     def test_the_regulariser_leaves_out_the_biases(self, hw, case):
         """With a large lam the cost grows by lam * sum(W**2), and not by the biases; float32 and float64"""
-        loss = hw.cost(case.X, case.Y, case.W, case.b, case.lam)
+        loss = hw.cost(case.X, case.Y, case.W.copy(), case.b.copy(), case.lam)
         wide = case.astype(np.float64)
         expected = cost(wide.X, wide.Y, wide.W, wide.b, case.lam)
         assert_scalar(loss, expected, what="cost(X, Y, W, b, lam)", given=case.given, dtype=np.float32)
@@ -218,7 +218,9 @@ class TestCost:
         """Scores near 1,000 give a finite cost"""
         b = case.b + offset
         expected = cost(case.X, case.Y, case.W, b, case.lam)
-        assert_scalar(hw.cost(case.X, case.Y, case.W, b, case.lam), expected, what="cost(X, Y, W, b, lam)", rtol=1e-5)
+        assert_scalar(
+            hw.cost(case.X, case.Y, case.W.copy(), b, case.lam), expected, what="cost(X, Y, W, b, lam)", rtol=1e-5
+        )
 
     @given(case=classification())
     def test_arguments_stay_as_they_are(self, hw, case):
@@ -249,7 +251,7 @@ class TestAccuracy:
 class TestGradients:
     @staticmethod
     def call(hw, case, P):
-        result = hw.gradients(case.X, case.Y, P, case.W, case.lam)
+        result = hw.gradients(case.X.copy(), case.Y, P.copy(), case.W.copy(), case.lam)
         return unpack(result, ("dW", "db"), what="gradients(X, Y, P, W, lam)")
 
     @given(case=classification(max_side=5))
@@ -307,12 +309,14 @@ class TestMinibatchGd:
         """An epoch of tiny steps adds up to the sum of its batches' gradients: samples keep their labels"""
         rows = np.resize(np.arange(case.N), 2 * case.N)  # an even number of samples, in batches of two
         wide = Classification(X=case.X[rows], y=case.y[rows], W=case.W, b=case.b, lam=case.lam, seed=case.seed)
-        eta = 1e-6
+        eta = 1e-7
         W, b, _ = train(hw, wide, case.rng(), eta=eta, n_batch=2, n_epochs=1)
         dW, db = gradients(wide.X, wide.Y, softmax(wide.S), wide.W, wide.lam)
         steps = wide.N / 2
         related = {"the sum of the steps without the regulariser": steps * (dW - 2 * case.lam * case.W)}
-        assert_close((case.W - W) / eta, steps * dW, what="(W given − W returned) / eta", related=related, rtol=1e-4)
+        assert_close(
+            (case.W - W) / eta, steps * dW, what="(W given − W returned) / eta", related=related, rtol=1e-4, atol=1e-5
+        )
         assert_close((case.b - b) / eta, steps * db, what="(b given − b returned) / eta", rtol=1e-4, atol=1e-5)
 
     @given(case=classification(dtypes=DOUBLE, max_side=5), n_batch=st.sampled_from([2, 3]))
@@ -421,7 +425,7 @@ def brute_force_hinge(W, b, case):
 
 def check_hinge(function, case, name):
     """Loss and gradient against the formula and its central differences."""
-    result = function(case.W, case.b, case.X, case.y, case.lam, case.delta)
+    result = function(case.W.copy(), case.b.copy(), case.X.copy(), case.y.copy(), case.lam, case.delta)
     loss, dW, db = unpack(result, ("loss", "dW", "db"), what=f"{name}(…)")
     W, b = case.W.astype(float), case.b.astype(float)
     assert_scalar(loss, brute_force_hinge(W, b, case), what=f"{name}(…) → loss", given=case.given, dtype=case.dtype)
@@ -438,7 +442,7 @@ def check_satisfied(function, case, name):
     """No violation: only the regulariser is left."""
     X = np.eye(case.K, dtype=case.dtype)[case.y]
     W, b = 9 * np.eye(case.K, dtype=case.dtype), np.zeros(case.K, case.dtype)
-    result = function(W, b, X, case.y, case.lam, delta=2.0)
+    result = function(W.copy(), b, X, case.y, case.lam, delta=2.0)
     loss, dW, db = unpack(result, ("loss", "dW", "db"), what=f"{name}(…)")
     what = f"{name} without a violation"
     assert_scalar(loss, case.lam * 81 * case.K, what=f"{what} → loss", dtype=case.dtype)
@@ -499,7 +503,7 @@ class TestBinarySvmLoss:
             terms = (max(0.0, 1 - int(y) * (float(np.dot(x, w)) + b)) for x, y in zip(X, case.y, strict=True))
             return sum(terms) / N + case.lam * float(np.square(w).sum())
 
-        result = hw.binary_svm_loss(case.w, case.b, case.X, case.y, case.lam)
+        result = hw.binary_svm_loss(case.w.copy(), case.b, case.X.copy(), case.y.copy(), case.lam)
         loss, dw, db = unpack(result, ("loss", "dw", "db"), what="binary_svm_loss(…)")
         point = np.append(case.w.astype(float), case.b)
         expected = numerical_gradient(loss_at, point)
@@ -533,7 +537,7 @@ class TestMultiBce:
         """Logits of any size give a finite loss and gradient, in the dtype that came in"""
         S = (S * size).astype(S.dtype)
         Y = (np.random.default_rng(seed).random(S.shape) < 0.5).astype(S.dtype)
-        loss, dS = unpack(hw.multi_bce(S, Y), ("loss", "dS"), what="multi_bce(S, Y)")
+        loss, dS = unpack(hw.multi_bce(S.copy(), Y), ("loss", "dS"), what="multi_bce(S, Y)")
         expected_loss, expected_dS = bce_oracle(S, Y)
         assert_scalar(loss, expected_loss, what="multi_bce(S, Y) → loss", given={"S": S, "Y": Y}, dtype=S.dtype)
         assert_close(dS, expected_dS, what="multi_bce(S, Y) → dS", given={"S": S, "Y": Y}, dtype=S.dtype)
@@ -542,7 +546,7 @@ class TestMultiBce:
     def test_all_labels_or_none(self, hw, S, full):
         """Rows of zeros and rows of ones are as good as any, in float32 too"""
         Y = np.full_like(S, full)
-        loss, dS = unpack(hw.multi_bce(S, Y), ("loss", "dS"), what="multi_bce(S, Y)")
+        loss, dS = unpack(hw.multi_bce(S.copy(), Y), ("loss", "dS"), what="multi_bce(S, Y)")
         expected_loss, expected_dS = bce_oracle(S, Y)
         assert_scalar(loss, expected_loss, what="multi_bce(S, Y) → loss", dtype=S.dtype)
         assert_close(dS, expected_dS, what="multi_bce(S, Y) → dS", dtype=S.dtype)
@@ -564,7 +568,7 @@ class TestFlipImages:
     def test_twice_is_the_original(self, hw, case):
         """Flipping the same images twice gives the original back, also with all or none of them, in float32 too"""
         for mask in (case.mask, np.ones_like(case.mask), np.zeros_like(case.mask)):
-            once = hw.flip_images(case.X, case.image_shape, mask)
+            once = hw.flip_images(case.X.copy(), case.image_shape, mask)
             assert_array(once, shape=case.X.shape, dtype=case.X.dtype, what="flip_images(X, image_shape, mask)")
             pictures = tensor(case.X).reshape(-1, *case.image_shape)
             expected = torch.where(tensor(mask)[:, None, None, None], pictures.flip(3), pictures).flatten(1).numpy()

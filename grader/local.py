@@ -1,0 +1,107 @@
+"""A submission in this very process, for a student's own machine: pdb, prints and coverage work.
+
+Offers what `grader.remote.Session` offers, without the boundary; so it is never used to decide a score.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import linecache
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from grader.model import Cell
+from grader.remote import missing
+from grader.submission import read_cells
+
+_ABSENT = object()
+
+
+class Local:
+    """A module that was imported, or the names that a notebook has defined.
+
+    Attributes:
+        module: what checks call.
+        files: the names that tracebacks give to the student's code.
+    """
+
+    def __init__(self, name: str, namespace: dict[str, Any], files: set[str], failures: tuple[BaseException, ...] = ()) -> None:
+        self.name, self.files = name, files
+        self.module = LocalModule(name, namespace, failures)
+        self._namespace = namespace
+
+    def begin(self) -> None:
+        """A check begins; pytest-timeout looks after its seconds."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    @contextmanager
+    def stand_in(self, functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+        """Within: names of the module mean the staff's functions."""
+        before = {name: self._namespace.get(name, _ABSENT) for name in functions}
+        self._namespace.update(functions)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is _ABSENT:
+                    self._namespace.pop(name, None)
+                else:
+                    self._namespace[name] = value
+
+
+class LocalModule:
+    """The student's module; a name that it lacks is explained."""
+
+    def __init__(self, name: str, namespace: dict[str, Any], failures: tuple[BaseException, ...]) -> None:
+        self.__dict__.update(_name=name, _namespace=namespace, _failures=failures)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in self._namespace:
+            return self._namespace[name]
+        raise missing(self._name, name, [key for key in self._namespace if not key.startswith("_")], self._failures)
+
+    def __repr__(self) -> str:
+        return f"<module {self._name!r}>"
+
+
+def load(path: Path, name: str) -> Local:
+    """Import a .py file, or run the code of a notebook that counts; what fails is raised when a check needs it."""
+    path = path.resolve()
+    sys.path.insert(0, str(path.parent))
+    try:
+        if path.suffix == ".ipynb":
+            return _run(name, read_cells(path))
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        failures: tuple[BaseException, ...] = ()
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:
+            failures = (error,)
+        return Local(name, module.__dict__, {str(path)}, failures)
+    finally:
+        sys.path.remove(str(path.parent))
+
+
+def _run(name: str, cells: tuple[Cell, ...]) -> Local:
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    failures = []
+    for cell in cells:
+        linecache.cache[cell.filename] = (len(cell.source), None, cell.source.splitlines(keepends=True), cell.filename)
+        try:
+            exec(compile(cell.source, cell.filename, "exec"), module.__dict__)
+        except (Exception, SystemExit) as error:
+            failures.append(error)
+    return Local(name, module.__dict__, {cell.filename for cell in cells}, tuple(failures))
