@@ -69,6 +69,7 @@ class _Settings:
     title: str
     modules: tuple[str, ...]
     limits: Limits
+    seed: str
 
 
 def _load(root: Path, name: str) -> tuple[Assignment, tuple[Check, ...]]:
@@ -85,6 +86,7 @@ def _load(root: Path, name: str) -> tuple[Assignment, tuple[Check, ...]]:
         root=root,
         modules=settings.modules,
         limits=settings.limits,
+        seed=settings.seed,
         tasks=(),
         manual=(),
     )
@@ -148,8 +150,11 @@ def _settings(path: Path) -> _Settings:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseError(f"{path}: not valid TOML: {error}") from None
-    problems = [f"unknown key {key!r}" for key in values.keys() - {"title", "modules", "limits"}]
+    problems = [f"unknown key {key!r}" for key in values.keys() - {"title", "modules", "limits", "seed"}]
     title, modules, limits = values.get("title"), values.get("modules"), values.get("limits", {})
+    seed = values.get("seed")
+    if not isinstance(seed, str) or not seed:
+        problems.append('expected seed = "...", any secret text: it decides the examples that grading uses')
     if not isinstance(title, str) or not title.strip():
         problems.append('expected title = "..."')
     if (
@@ -173,4 +178,4 @@ def _settings(path: Path) -> _Settings:
             )
     if problems:
         raise CourseError("\n".join(f"{path}: {problem}" for problem in sorted(problems)))
-    return _Settings(title=str(title), modules=tuple(modules or ()), limits=Limits(**limits))
+    return _Settings(title=str(title), modules=tuple(modules or ()), limits=Limits(**limits), seed=str(seed))

@@ -78,7 +78,7 @@ def load(path: Path, name: str) -> Local:
     sys.path.insert(0, str(path.parent))
     try:
         if path.suffix == ".ipynb":
-            return _run(name, read_cells(path))
+            return run_cells(name, read_cells(path))
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
@@ -94,7 +94,8 @@ def load(path: Path, name: str) -> Local:
         sys.path.remove(str(path.parent))
 
 
-def _run(name: str, cells: tuple[Cell, ...]) -> Local:
+def run_cells(name: str, cells: tuple[Cell, ...]) -> Local:
+    """Run code cell by cell in one namespace; what fails is raised when a check needs it."""
     module = types.ModuleType(name)
     sys.modules[name] = module
     failures = []

@@ -61,6 +61,7 @@ class CheckResult:
     check: Check
     status: Status
     message: str = ""
+    hint: str = ""  # names the mistake, where it is a known one; tells nothing of the inputs, so it may always be shown
     seconds: float = 0.0
 
 
@@ -156,6 +157,7 @@ class Assignment:
     tasks: tuple[Task, ...]
     manual: tuple[ManualTask, ...]
     limits: Limits = Limits()
+    seed: str = ""  # secret: decides the examples of grading; from assignment.toml
 
     @property
     def student_dir(self) -> Path:

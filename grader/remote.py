@@ -12,8 +12,10 @@ import difflib
 import secrets
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ class MissingName(AttributeError):
 
 
 _RAISED: dict[str, type[SubmissionRaised]] = {}
+RECORDED = 40  # calls of a check that are kept, to find out which mistake they show
 
 
 def raised(bases: list[str], message: str, frames: tuple[Frame, ...]) -> SubmissionRaised:
@@ -57,6 +60,26 @@ def raised(bases: list[str], message: str, frames: tuple[Frame, ...]) -> Submiss
     error.type_name = plain(bases[0] if bases else "Exception", 80)
     error.message, error.frames = message, frames
     return error
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedCall:
+    """A call of a function of the module as it went over the boundary, and what came of it."""
+
+    name: str
+    tree: list[Any]
+    data: bytes
+    value: Any  # what was returned, or the type of the exception
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Rebuild (args, kwargs) afresh; WireError if they hold what exists only there, such as handles."""
+
+        def refuse(tag: str, args: list[Any]) -> Any:
+            raise WireError(f"{tag!r} cannot be rebuilt")
+
+        decoder = Decoder(memoryview(self.data), refuse)
+        args, kwargs = decoder.decode(self.tree[0]), decoder.decode(self.tree[1])
+        return args, kwargs
 
 
 class Session:
@@ -77,11 +100,24 @@ class Session:
         self._kinds: dict[str, bool] = {}
         self._failures: list[SubmissionRaised] = []
         self._replaced: dict[str, Callable[..., Any]] = {}
+        self._stood_in: dict[str, Callable[..., Any]] = {}
         self._callbacks: list[Callable[..., Any]] = []
         self._until: float | None = None
+        self._recorded: deque[RecordedCall] = deque(maxlen=RECORDED)
+
+    @property
+    def stand_ins(self) -> dict[str, Callable[..., Any]]:
+        """The staff's functions that stand in, or stood in, during this check."""
+        return dict(self._stood_in)
+
+    def recorded(self) -> list[RecordedCall]:
+        """The last calls of this check."""
+        return list(self._recorded)
 
     def begin(self) -> None:
-        """A check begins: its seconds start to count."""
+        """A check begins: its seconds start to count, its calls are kept."""
+        self._recorded.clear()
+        self._stood_in = {}
         self._until = time.monotonic() + self.limits.check_seconds
 
     def close(self) -> None:
@@ -101,7 +137,7 @@ class Session:
     @contextmanager
     def stand_in(self, functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
         """Within: names of the module mean the staff's functions."""
-        self._replaced = dict(functions)
+        self._replaced = self._stood_in = dict(functions)
         try:
             if self._process is not None:
                 self._replace()
@@ -148,7 +184,7 @@ class Session:
             self._request("drop", dropped, seconds=seconds)
         call = Call(self, seconds)
         try:
-            return call.run(kind, args)
+            return self._record(call, kind, args)
         except TimeoutError:
             self.close()
             what = f"{args[1]} " if kind == "call" and isinstance(args[1], str) else ""
@@ -159,6 +195,18 @@ class Session:
             raise SubmissionCrashed(f"your code ended its own process ({ended or 'it closed the connection'})") from None
         except WireError as error:
             raise self._broken(str(error)) from None
+
+    def _record(self, call: Call, kind: str, args: tuple[Any, ...]) -> Any:
+        value: Any = None
+        try:
+            value = call.run(kind, args)
+        except SubmissionRaised as error:
+            value = type(error)
+            raise
+        finally:
+            if kind == "call" and args[0] == 0 and call.sent is not None:
+                self._recorded.append(RecordedCall(name=args[1], tree=call.sent[0][2:], data=call.sent[1], value=value))
+        return value
 
     def _broken(self, why: str) -> SubmissionGone:
         self.close()
@@ -229,6 +277,7 @@ class Call:
         self._deadline = until
         self._table: list[Any] = []
         self._failed: BaseException | None = None
+        self.sent: tuple[list[Any], bytes] | None = None
 
     def run(self, kind: str, args: tuple[Any, ...]) -> Any:
         self._send(kind, *args)
@@ -258,6 +307,7 @@ class Call:
         assert self._session._process is not None
         encoder = self._session.encoder(self._table)
         body = [encoder.encode(arg) if self._is_value(kind, place) else arg for place, arg in enumerate(args)]
+        self.sent = self.sent or (body, b"".join(encoder.buffers))
         self._session._process.channel.send([kind, self._id, *body], encoder.buffers, self._deadline)
 
     @staticmethod

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.errors import SubmissionError, SubmissionGone, SubmissionTimeout
+from grader.errors import SubmissionTimeout
 from grader.feedback import judge, not_started
 from grader.hypothesis_run import configured
-from grader.local import Local, load
+from grader.local import Local, load, run_cells
 from grader.model import Cell, Check, CheckResult, Limits, Status, Task
 from grader.remote import Session
 from grader.submission import find, read_cells
@@ -28,6 +28,7 @@ class Run:
     Args:
         path: of the submission; None takes the module beside each check file.
         isolate: put it into a process of its own.
+        in_process: run `cells` in this process; only for code that is trusted.
         cells: code by module, already read (when grading).
         namespace: the names of a notebook, for checks called from one of its cells.
         tasks: only these; None for all.
@@ -35,6 +36,7 @@ class Run:
 
     path: Path | None = None
     isolate: bool = False
+    in_process: bool = False
     cells: dict[str, tuple[Cell, ...]] = field(default_factory=dict)
     namespace: dict[str, Any] | None = None
     tasks: frozenset[str] | None = None
@@ -58,6 +60,8 @@ class Run:
     def _enter(self, module: str, folder: Path) -> Session | Local:
         if self.namespace is not None:
             return Local(module, self.namespace, set())
+        if module in self.cells and self.in_process:
+            return run_cells(module, self.cells[module])
         if module in self.cells:
             return Session(module, self.cells[module], self.limits)
         path, _ = find(self.path or folder, module)
@@ -119,5 +123,3 @@ def module_of(checks: Path) -> str:
     """The module that a check file is about: test_<module>.py, hidden ones test_<module>_hidden.py."""
     return checks.stem.removeprefix("test_").removesuffix("_hidden")
 
-
-__all__ = ["DESK_SEED", "Run", "SubmissionError", "SubmissionGone", "module_of"]

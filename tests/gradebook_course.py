@@ -70,7 +70,7 @@ def make_course(root: Path) -> Path:
     ours.mkdir(parents=True)
     (given / "README.md").write_text("The handout.")
     (given / "test_tiny.py").write_text(PUBLIC)
-    (ours / "assignment.toml").write_text('title = "Tiny"\nmodules = ["tiny"]\n')
+    (ours / "assignment.toml").write_text('title = "Tiny"\nmodules = ["tiny"]\nseed = "a secret"\n')
     (ours / "tiny.py").write_text(REFERENCE)
     (ours / "experiments.py").write_text(EXPERIMENTS)
     (ours / "test_tiny_hidden.py").write_text(HIDDEN_CHECKS)

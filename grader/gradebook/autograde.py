@@ -14,6 +14,7 @@ import json
 import re
 import shutil
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -30,7 +31,7 @@ from grader.gradebook.handin import handed_notebook, read_cells
 from grader.gradebook.rebuild import CHECK, Rebuilt, rebuild
 from grader.gradebook.released import Released, read_released
 from grader.gradebook.scores import NO_RESPONSE, Place, Scores, open_submission, patiently, reopen, save_scores
-from grader.model import Report, Status
+from grader.model import CheckResult, Report, Status
 
 
 class Autograde(NbgraderAutograde):  # type: ignore[misc]
@@ -128,7 +129,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
             self._penalty(place, name)
         self.set_permissions(assignment.name, student)
         self.log.info("%s: %s", folder, outcome(report))
-        return "; ".join(f"{result.check.name}: {result.message}" for result in broken)
+        return not_measured(broken)
 
     def _place(self, assignment: str, student: str) -> Place:
         course = self.coursedir
@@ -176,6 +177,15 @@ def scores_of(rebuilt: Rebuilt, report: Report) -> Scores:
             automatic[about.grade_id] = 0.0 if unanswered else tasks.get(about.grade_id)
     comments = {name: None if answered else NO_RESPONSE for name, answered in rebuilt.answered.items()}
     return Scores(automatic=automatic, comments=comments)
+
+
+def not_measured(broken: Sequence[CheckResult]) -> str:
+    """What an instructor reads about checks that failed through our own fault; "" if there are none."""
+    if not broken:
+        return ""
+    first = broken[0]
+    others = f", and {len(broken) - 1} more checks" if len(broken) > 1 else ""
+    return f"{first.check.name}{others} could not be run: {first.message or 'no reason is known'}"
 
 
 def outcome(report: Report) -> str:

@@ -59,6 +59,7 @@ def fingerprint(folder: Path, assignment: Assignment) -> str:
             assignment.release_dir / f"{module}.ipynb",
         )
     ]
+    ours.append(assignment.solution_dir / "assignment.toml")  # limits, and the seed of the examples
     return _digest([*handed, *(path for path in ours if is_file(path))])
 
 

@@ -21,7 +21,7 @@ from grader.explain import (
     unpack,
 )
 from grader.gradients import numerical_gradient
-from grader.strategies import Classification, binary_hinge, classification, dtypes, hinge, images, matrices, rngs, seeds
+from grader.strategies import Classification, binary_hinge, classification, dtypes, hinge, images, matrices, seeds
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # only results count: log(0) may warn and be right
 
@@ -395,15 +395,12 @@ class TestMinibatchGd:
         assert_close(W, case.W - 0.3 * dW, what="minibatch_gd(…) → W", dtype=np.float32)
         assert_close(b, case.b - 0.3 * db, what="minibatch_gd(…) → b", dtype=np.float32)
 
-    @given(rng=rngs())
-    def test_the_rng_decides_the_order(self, hw, rng):
+    def test_the_rng_decides_the_order(self, hw):
         """The same rng gives the same result, another one another order"""
-        N, K, n_epochs = 8, 3, 3
+        N, K = 8, 3
         case = Classification(X=np.eye(N), y=np.arange(N) % K, W=np.zeros((N, K)), b=np.zeros(K), lam=0.1, seed=1)
-        seed = int(rng.integers(2**32))
         first, again, other = (
-            train(hw, case, np.random.default_rng(s), eta=0.5, n_batch=3, n_epochs=n_epochs)[0]
-            for s in (seed, seed, seed + 1)
+            train(hw, case, np.random.default_rng(seed), eta=0.5, n_batch=3, n_epochs=3)[0] for seed in (3, 3, 4)
         )
         assert_close(again, first, what="minibatch_gd with an rng of the same seed → W")
         # two runs of three epochs agree by chance with probability (8!/(3!·3!·2!))⁻³ = 6e-9
