@@ -47,7 +47,9 @@ def judge(error: BaseException, files: Collection[str] = ()) -> tuple[Status, st
         return Status.FAILED, _clean(str(error) + example(error))
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({where[0].filename}:{where[0].lineno})" if where else ""
-    return Status.ERROR, _clean(f"The check itself failed, which is not your fault: {type(error).__name__}: {error}{place}")
+    return Status.ERROR, _clean(
+        f"The check itself failed, which is not your fault: {type(error).__name__}: {error}{place}"
+    )
 
 
 def not_started(error: BaseException, files: Collection[str] = ()) -> NotStarted | None:
@@ -83,7 +85,9 @@ def raised_text(error: BaseException, frames: tuple[Frame, ...]) -> str:
     if name == "ModuleNotFoundError":
         lines.append("This package is not available when your work is graded: do without it.")
     for frame in frames[-4:]:
-        lines.append(f"  {_place(frame)}" + (f", in {frame.function}" if frame.function not in ("", "<module>") else ""))
+        lines.append(
+            f"  {_place(frame)}" + (f", in {frame.function}" if frame.function not in ("", "<module>") else "")
+        )
         lines.append(f"      {frame.code.strip()}")
     return "\n".join(lines)
 

@@ -63,7 +63,8 @@ def grade(
         assignment=assignment.name,
         tasks=wanted,
         results=tuple(
-            replace(results[check.name], check=check) if check.name in results else _error(check, missing) for check in expected
+            replace(results[check.name], check=check) if check.name in results else _error(check, missing)
+            for check in expected
         ),
         notes=submission.notes,
         environment=environment(isolate),
@@ -112,7 +113,11 @@ def _run(
         seed=assignment.seed,
         on_failure=Mistakes(assignment).name if hints else None,
     )
-    files = [path for module in assignment.modules for path in (assignment.public_checks(module), assignment.hidden_checks(module))]
+    files = [
+        path
+        for module in assignment.modules
+        for path in (assignment.public_checks(module), assignment.hidden_checks(module))
+    ]
     files = [path for path in files if path.exists()]
     arguments = ["-c", str(CONFIG), f"--rootdir={assignment.root}", "--import-mode=importlib", "--noconftest", "-s"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:xdist"]

@@ -13,7 +13,9 @@ EXAMPLES = 30  # of a check that does not say itself how many; enough to kill ev
 
 
 @contextmanager
-def configured(function: Any, name: str, seed: str, guard: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+def configured(
+    function: Any, name: str, seed: str, guard: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Iterator[None]:
     """Within: a test function of Hypothesis runs our way; any other function is left alone.
 
     Args:
@@ -30,7 +32,9 @@ def configured(function: Any, name: str, seed: str, guard: Callable[[Callable[..
     number = int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big")
     function._hypothesis_internal_use_settings = settings(
         parent=before[0],
-        max_examples=EXAMPLES if before[0].max_examples == settings.get_profile("default").max_examples else before[0].max_examples,
+        max_examples=EXAMPLES
+        if before[0].max_examples == settings.get_profile("default").max_examples
+        else before[0].max_examples,
         database=None,
         deadline=None,
         derandomize=False,  # the seed below makes it deterministic

@@ -29,7 +29,9 @@ class Local:
         files: the names that tracebacks give to the student's code.
     """
 
-    def __init__(self, name: str, namespace: dict[str, Any], files: set[str], failures: tuple[BaseException, ...] = ()) -> None:
+    def __init__(
+        self, name: str, namespace: dict[str, Any], files: set[str], failures: tuple[BaseException, ...] = ()
+    ) -> None:
         self.name, self.files = name, files
         self.module = LocalModule(name, namespace, failures)
         self._namespace = namespace

@@ -93,6 +93,8 @@ def agree(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(agree(one[key], other[key]) for key in one)
     try:
         a, b = np.asarray(one), np.asarray(other)
-        return a.shape == b.shape and a.dtype == b.dtype and bool(np.allclose(a, b, rtol=RTOL, atol=1e-12, equal_nan=True))
+        return (
+            a.shape == b.shape and a.dtype == b.dtype and bool(np.allclose(a, b, rtol=RTOL, atol=1e-12, equal_nan=True))
+        )
     except (TypeError, ValueError):
         return bool(type(one) is type(other) and one == other)

@@ -133,7 +133,10 @@ class Submission:
     def digest(self) -> str:
         """SHA-256 of the code, so that the same work has the same name."""
         return digest(
-            part for name, cells in sorted(self.modules.items()) for cell in cells for part in (name, cell.filename, cell.source)
+            part
+            for name, cells in sorted(self.modules.items())
+            for cell in cells
+            for part in (name, cell.filename, cell.source)
         )
 
 

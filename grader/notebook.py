@@ -29,7 +29,9 @@ class Outcome:
         self.report = report
 
     def __repr__(self) -> str:
-        return "\n".join(f"{mark} {title}" + (f"\n{_indent(text)}" if text else "") for mark, title, text in self._lines())
+        return "\n".join(
+            f"{mark} {title}" + (f"\n{_indent(text)}" if text else "") for mark, title, text in self._lines()
+        )
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -45,7 +47,13 @@ class Outcome:
         for task in self.report.tasks:
             results = self.report.of(task)
             passed = sum(result.status is Status.PASSED for result in results)
-            lines.append(("✓" if passed == len(results) else "✗", f"{task.name}: {passed} of {len(results)} public checks pass", ""))
+            lines.append(
+                (
+                    "✓" if passed == len(results) else "✗",
+                    f"{task.name}: {passed} of {len(results)} public checks pass",
+                    "",
+                )
+            )
             if all(result.status is Status.NOT_STARTED for result in results):
                 lines[-1] = ("–", f"{task.name}: {next_step(task, results)}", "")
                 continue
@@ -104,3 +112,7 @@ def check_files(folder: Path) -> list[Path]:
     """The public check files for a notebook in `folder`; an instructor's notebook finds those of the students."""
     beside = sorted(path for path in folder.glob("test_*.py") if not path.stem.endswith("_hidden"))
     return beside or sorted((folder.parent.parent / "assignments" / folder.name).glob("test_*.py"))
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))

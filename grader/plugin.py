@@ -32,8 +32,12 @@ MARKERS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("grader", "homework checks")
-    group.addoption("--submission", metavar="PATH", help="the file, notebook or folder to check, not the module beside the checks")
-    group.addoption("--isolate", action="store_true", help="run the submission in a process of its own, as when it is graded")
+    group.addoption(
+        "--submission", metavar="PATH", help="the file, notebook or folder to check, not the module beside the checks"
+    )
+    group.addoption(
+        "--isolate", action="store_true", help="run the submission in a process of its own, as when it is graded"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,7 +77,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run = run_of(config)
     if run.tasks is not None:
         items[:] = [item for item in ours if task_of(item).name in run.tasks]
-    if config.pluginmanager.hasplugin("timeout") and not config.getoption("timeout", None) and not run.isolate and not run.cells:
+    if (
+        config.pluginmanager.hasplugin("timeout")
+        and not config.getoption("timeout", None)
+        and not run.isolate
+        and not run.cells
+    ):
         for item in ours:
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(DESK_SECONDS, func_only=True))

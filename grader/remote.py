@@ -168,7 +168,11 @@ class Session:
         self._process = Process()
         cells = [(cell.filename, cell.source) for cell in self.cells]
         kinds, failures = self._request("load", self.name, cells, seconds=self.limits.load_seconds)
-        if not isinstance(kinds, dict) or not all(isinstance(key, str) for key in kinds) or not isinstance(failures, list):
+        if (
+            not isinstance(kinds, dict)
+            or not all(isinstance(key, str) for key in kinds)
+            or not isinstance(failures, list)
+        ):
             raise self._broken("it answered nonsense while it was loaded")
         self._kinds = {key: value is True for key, value in kinds.items()}
         self._failures = [self._raised(failure[1:]) for failure in failures if isinstance(failure, tuple)]
@@ -192,7 +196,9 @@ class Session:
         except Closed:
             ended = self._process.exit_text() if self._process else ""
             self.close()
-            raise SubmissionCrashed(f"your code ended its own process ({ended or 'it closed the connection'})") from None
+            raise SubmissionCrashed(
+                f"your code ended its own process ({ended or 'it closed the connection'})"
+            ) from None
         except WireError as error:
             raise self._broken(str(error)) from None
 
@@ -244,7 +250,13 @@ class Session:
         return Decoder(data, self._resolve, table)
 
     def _resolve(self, tag: str, args: list[Any]) -> RemoteObject:
-        if tag != "h" or len(args) != 3 or type(args[0]) is not int or type(args[1]) is not str or args[2] not in (True, False):
+        if (
+            tag != "h"
+            or len(args) != 3
+            or type(args[0]) is not int
+            or type(args[1]) is not str
+            or args[2] not in (True, False)
+        ):
             raise WireError(f"unknown tag {plain(tag, 20)!r}")
         known = self._proxies.get(args[0])
         if known is None:

@@ -75,14 +75,18 @@ class Run:
             submission.close()
         self._open.clear()
 
-    def enter_check(self, stack: ExitStack, submission: Session | Local, function: Any, check: Check, stand_ins: dict[str, Any]) -> None:
+    def enter_check(
+        self, stack: ExitStack, submission: Session | Local, function: Any, check: Check, stand_ins: dict[str, Any]
+    ) -> None:
         """Until the stack closes: the check runs with its stand-ins, its examples and its seconds."""
         submission.begin()
         stack.enter_context(submission.stand_in(stand_ins))
         files = getattr(submission, "files", set())
         stack.enter_context(configured(function, check.name, self.seed, functools.partial(guard, files)))
 
-    def settle(self, check: Check, error: BaseException | None, seconds: float, submission: Session | Local | None) -> CheckResult:
+    def settle(
+        self, check: Check, error: BaseException | None, seconds: float, submission: Session | Local | None
+    ) -> CheckResult:
         """The result of a check that ended, or raised."""
         files = getattr(submission, "files", set())
         if error is None:
@@ -122,4 +126,3 @@ def guard(files: Iterable[str], test: Callable[..., Any]) -> Callable[..., Any]:
 def module_of(checks: Path) -> str:
     """The module that a check file is about: test_<module>.py, hidden ones test_<module>_hidden.py."""
     return checks.stem.removeprefix("test_").removesuffix("_hidden")
-

@@ -115,7 +115,9 @@ def started(cells: tuple[Cell, ...]) -> int:
 
 def _is_stub(function: ast.FunctionDef) -> bool:
     last = function.body[-1]
-    return isinstance(last, ast.Raise) and last.exc is not None and ast.unparse(last.exc).startswith("NotImplementedError")
+    return (
+        isinstance(last, ast.Raise) and last.exc is not None and ast.unparse(last.exc).startswith("NotImplementedError")
+    )
 
 
 def _choose(notebook: Path, module: Path) -> tuple[Path, tuple[str, ...]]:
@@ -125,7 +127,9 @@ def _choose(notebook: Path, module: Path) -> tuple[Path, tuple[str, ...]]:
         return module, (f"{module.name} was graded, because the notebook cannot be read: {error}",)
     if not in_notebook and started(read_cells(module)):
         return module, (f"{module.name} was graded: nothing was written in the notebook beside it.",)
-    return notebook, (f"{notebook.name} was graded, not {module.name} beside it: where there are both, the notebook counts.",)
+    return notebook, (
+        f"{notebook.name} was graded, not {module.name} beside it: where there are both, the notebook counts.",
+    )
 
 
 def _may_be_renamed(path: Path) -> bool:
@@ -196,7 +200,9 @@ def _definitions(source: str, filename: str) -> Iterator[Cell]:
         return
     lines, kept = source.split("\n"), [""] * (source.count("\n") + 1)
     for statement in body:
-        calls = isinstance(statement, ast.Assign | ast.AnnAssign) and any(isinstance(n, ast.Call) for n in ast.walk(statement))
+        calls = isinstance(statement, ast.Assign | ast.AnnAssign) and any(
+            isinstance(n, ast.Call) for n in ast.walk(statement)
+        )
         if isinstance(statement, KEPT) and not calls:
             first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
             kept[first - 1 : statement.end_lineno] = lines[first - 1 : statement.end_lineno]

@@ -39,7 +39,9 @@ def write_table(terminal: TerminalReporter, run: Run) -> None:
         terminal.write_line(todo if len(todo) <= room else todo[: room - 1] + "…")
     terminal.write_line(f"{'total':<{name_width}}{f'{report.score:g} /{report.max_score:>3g}':>11}", bold=True)
     if not any(result.check.hidden for result in report.results):
-        terminal.write_line("These are the public checks. When your work is graded, hidden checks share the same points.")
+        terminal.write_line(
+            "These are the public checks. When your work is graded, hidden checks share the same points."
+        )
 
 
 def next_step(task: Task, results: tuple[CheckResult, ...]) -> str:

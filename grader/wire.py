@@ -380,7 +380,11 @@ class Decoder:
         if type(name) is not str or name not in TENSOR_DTYPES or type(requires_grad) is not bool:
             raise WireError("a tensor is malformed")
         shape, size = self._shape(shape, TENSOR_DTYPES[name])
-        raw = torch.frombuffer(bytearray(self._take(size)), dtype=torch.uint8) if size else torch.empty(0, dtype=torch.uint8)
+        raw = (
+            torch.frombuffer(bytearray(self._take(size)), dtype=torch.uint8)
+            if size
+            else torch.empty(0, dtype=torch.uint8)
+        )
         if name == "bool":
             raw = (raw != 0).view(torch.uint8)
         tensor = raw.view(getattr(torch, name)).reshape(shape)

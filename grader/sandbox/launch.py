@@ -37,7 +37,8 @@ class Process:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=self.scratch,
-                env=ENVIRONMENT | {"PATH": os.environ.get("PATH", ""), "HOME": str(self.scratch), "TMPDIR": str(self.scratch)},
+                env=ENVIRONMENT
+                | {"PATH": os.environ.get("PATH", ""), "HOME": str(self.scratch), "TMPDIR": str(self.scratch)},
                 start_new_session=True,
             )
         self.channel = Channel(ours)
