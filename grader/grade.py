@@ -16,10 +16,12 @@ import pytest
 import grader
 from grader import sandbox
 from grader.assignment import checks
+from grader.errors import SubmissionError
 from grader.mistakes import Mistakes
 from grader.model import Assignment, Check, CheckResult, Report, Status, Submission
 from grader.plugin import RUN
 from grader.run import Run
+from grader.submission import read_submission
 
 CONFIG = Path(__file__).with_name("grading.ini")
 ATTEMPTS = 2  # when a check fails through our own fault
@@ -171,3 +173,12 @@ def _remember(files: list[Path]) -> None:
         path = getattr(module, "__file__", None)
         if path in stamps:
             _imported[name] = path, stamps[path]
+
+
+def grade_path(assignment: Assignment, path: Path, student: str) -> Report:
+    """Read and grade what lies at `path`; a submission that cannot be read earns nothing, and its report says why."""
+    try:
+        submission = read_submission(path, assignment, student)
+    except SubmissionError as error:
+        return unreadable(assignment, student, str(error))
+    return grade(assignment, submission)

@@ -295,6 +295,8 @@ def test_an_assignment_of_two_modules_has_two_notebooks(tmp_path: Path, monkeypa
     from tests.course import make_two_module_course
 
     root = make_two_module_course(tmp_path / "two")
+    settings = 'title = "Two"\nmodules = ["vectors", "kernels"]\nseed = "a secret"\n'
+    (root / "solutions/hw1/assignment.toml").write_text(settings)
     build(root, ["hw1"])
     config = "from pathlib import Path\nfrom grader.gradebook import configure\nc = get_config()\n"
     (root / "nbgrader_config.py").write_text(f"{config}configure(c, Path(__file__).parent)\n")

@@ -54,6 +54,13 @@ def test_of_hidden_checks_only_their_number_and_how_they_ended_is_said(status: S
         assert "secret" not in text
 
 
+def test_a_message_is_told_once_in_a_cell() -> None:
+    data = shown(*(result(f"test_{name}", Status.FAILED, "the file is empty") for name in "abc"))
+    for text in data.values():
+        assert text.count("the file is empty") == 1
+        assert text.count("failed") == 3
+
+
 def test_whatever_a_message_holds_is_text() -> None:
     data = shown(result("test_<b>", Status.FAILED, NASTY))
     assert set(re.findall(r"<(\w+)", data["text/html"])) <= {"div", "p", "b", "table", "tr", "td", "span", "pre"}

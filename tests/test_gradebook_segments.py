@@ -31,6 +31,11 @@ def test_a_definition_comes_with_its_decorators_and_the_comment_above() -> None:
     assert named["Model"] == "class Model:\n    x = 1"
 
 
+def test_a_comment_at_the_end_of_a_body_belongs_to_it() -> None:
+    named, _ = definitions("def f():\n    return 1\n    # done\n# not this\n", ["f"])
+    assert named == {"f": "def f():\n    return 1\n    # done"}
+
+
 def test_the_rest_is_all_other_statements() -> None:
     _, rest = definitions(MODULE, ["softmax", "Model"])
     assert rest == '"""What it is for."""\nimport math\nLIMIT = 3\ndef helper(): ...'

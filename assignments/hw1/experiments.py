@@ -8,6 +8,7 @@
 # The data are split once, and standardised by what the training set says.
 
 # %% tags=["script-only"]
+import numpy as np
 from linear_classifiers import (
     accuracy,
     fit_standardizer,
@@ -22,7 +23,6 @@ from linear_classifiers import (
 
 # %%
 import matplotlib.pyplot as plt
-import numpy as np
 
 from grader.data import digits
 

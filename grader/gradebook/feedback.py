@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from nbformat import NotebookNode
@@ -33,7 +34,7 @@ OPEN = "These points are still open: they were not measured, and a person will l
 def check_outputs(report: Report, task: Task) -> list[NotebookNode]:
     """The outputs of a task's check cell: what to read, then the score as nbgrader writes it (absent while open)."""
     score = report.score_of(task)
-    shown = [result for result in report.of(task) if not result.check.hidden]
+    shown = told_once([result for result in report.of(task) if not result.check.hidden])
     hidden = [result for result in report.of(task) if result.check.hidden]
     head = f"{task.name}: {points(score)} of {points(task.points)} points"
     data = {"text/plain": _plain(head, shown, hidden, score), "text/html": _html(head, shown, hidden, score)}
@@ -54,6 +55,16 @@ def summary_cell(report: Report, *, notes: Sequence[str] = ()) -> NotebookNode:
     cell = new_markdown_cell("\n\n".join([lines[0], "\n".join(lines[1:])]).strip())
     cell["id"] = "grader-summary"
     return cell
+
+
+def told_once(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """The same results, each message only where it is new: a file that cannot be read fails every check alike."""
+    told: set[str] = set()
+    kept = []
+    for result in results:
+        kept.append(replace(result, message="") if result.message in told else result)
+        told.add(result.message)
+    return kept
 
 
 def title(result: CheckResult) -> str:

@@ -29,9 +29,12 @@ def definitions(source: str, names: Collection[str]) -> tuple[dict[str, str], st
 
 
 def _text(statement: ast.stmt, lines: list[str]) -> str:
-    """The lines of a statement with its decorators and the comment that stands right above it."""
+    """The lines of a statement with its decorators, the comment right above it, and comments at the end of its body."""
     decorators = getattr(statement, "decorator_list", [])
     first = min([statement.lineno, *(decorator.lineno for decorator in decorators)]) - 1
     while first > 0 and lines[first - 1].startswith("#") and not lines[first - 1].startswith("# %%"):
         first -= 1
-    return "\n".join(lines[first : statement.end_lineno])
+    last = statement.end_lineno or statement.lineno
+    while last < len(lines) and lines[last].lstrip().startswith("#") and not lines[last].startswith("#"):
+        last += 1
+    return "\n".join(lines[first:last])

@@ -1,0 +1,124 @@
+"""Proves an assignment right: what `grader validate` and CI run.
+
+1. The reference earns every automatic point, the stub none; in process and isolated alike.
+2. Every mutant is killed by the check it names, and costs points of its own task only.
+3. Every variant earns full marks.
+4. No answer, hidden check, mutant or variant is in assignments/, release/ or the installable package.
+5. No generated file is out of step with its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.assignment import load_mutants, load_variants
+from grader.build import build
+from grader.grade import grade
+from grader.leaks import leaks, read_files
+from grader.model import Assignment, Cell, CheckResult, Mutant, Report, Status, Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was proved, or was not."""
+
+    what: str  # "reference", "mutant no-max-shift", ...
+    ok: bool
+    detail: str
+
+
+def validate(assignment: Assignment, *, wheel: Path | None = None) -> Iterator[Finding]:
+    """Prove one assignment, finding by finding.
+
+    Args:
+        wheel: a built wheel of the package, searched for answers; None searches the package's source.
+    """
+    yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
+    yield from _whole(assignment, "stub", assignment.stub, 0.0)
+    for mutant in load_mutants(assignment):
+        yield _mutant(assignment, mutant)
+    for variant in load_variants(assignment):
+        submission = of_sources(assignment, {variant.module: variant.source})
+        yield _scored(
+            f"variant {variant.name}", grade(assignment, submission, hints=False), assignment_total(assignment)
+        )
+    yield _none(
+        "generated files", build(assignment.root, [assignment.name], check=True), "all in step with their source"
+    )
+    for name, files in _public(assignment, wheel):
+        yield _none(f"answers in {name}", leaks(assignment, files), f"none in {len(files)} files")
+
+
+def assignment_total(assignment: Assignment) -> float:
+    """The automatic points of an assignment."""
+    return sum(task.points for task in assignment.tasks)
+
+
+def of_sources(assignment: Assignment, sources: dict[str, str]) -> Submission:
+    """A submission made of module sources; the reference stands for modules that are not given."""
+    modules = {}
+    for module in assignment.modules:
+        source = sources[module] if module in sources else assignment.reference(module).read_text(encoding="utf-8")
+        modules[module] = (Cell(filename=f"{module}.py", source=source),)
+    return Submission(student="", assignment=assignment.name, modules=modules)
+
+
+def _whole(assignment: Assignment, what: str, file: Callable[[str], Path], expected: float) -> Iterator[Finding]:
+    """Grade isolated and in process; both must give the score, check by check the same."""
+    sources = {module: file(module).read_text(encoding="utf-8") for module in assignment.modules}
+    submission = of_sources(assignment, sources)
+    isolated = grade(assignment, submission, hints=False)
+    yield _scored(what, isolated, expected)
+    inside = grade(assignment, submission, isolate=False, hints=False)
+    pairs = zip(isolated.results, inside.results, strict=True)
+    differ = [
+        f"{a.check.name}: {a.status} isolated, {b.status} in process" for a, b in pairs if a.status is not b.status
+    ]
+    yield _none(f"{what}, in process", differ, f"{inside.score:g} points, every check as when isolated")
+
+
+def _scored(what: str, report: Report, expected: float) -> Finding:
+    wrong = [result for result in report.results if (result.status is Status.PASSED) != (expected > 0)]
+    ok = report.score == expected and not report.open_tasks and not wrong
+    detail = f"{report.score:g} of {report.max_score:g} points"
+    if not ok:
+        detail += f", expected {expected:g}" + "".join(f"\n{_line(result)}" for result in wrong)
+    return Finding(what=what, ok=ok, detail=detail)
+
+
+def _mutant(assignment: Assignment, mutant: Mutant) -> Finding:
+    report = grade(assignment, of_sources(assignment, {mutant.module: mutant.source}))
+    killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
+    others = sorted(
+        {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}
+    )
+    named = any(result.hint == mutant.hint for result in report.results)
+    problems = []
+    if mutant.killed_by not in killers:
+        problems.append(f"survives {mutant.killed_by}")
+    if others:
+        problems.append(f"costs points of other tasks too: {', '.join(others)}")
+    if report.open_tasks:
+        problems.append(f"a check failed by itself: {_line(next(r for r in report.results if not r.status.settled))}")
+    detail = "; ".join(problems) or f"killed by {mutant.killed_by}" + ("" if named else " (its hint is not given)")
+    return Finding(what=f"mutant {mutant.name}", ok=not problems, detail=detail)
+
+
+def _none(what: str, found: list[str], good: str) -> Finding:
+    return Finding(what=what, ok=not found, detail="\n".join(found) or good)
+
+
+def _public(assignment: Assignment, wheel: Path | None) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """What students get, by name."""
+    yield "assignments/", dict(read_files(assignment.student_dir))
+    yield "release/", dict(read_files(assignment.release_dir))
+    package = wheel or Path(__file__).parent
+    yield "the wheel" if wheel else "the package", dict(read_files(package))
+
+
+def _line(result: CheckResult) -> str:
+    return (
+        f"    {result.check.name}: {result.status}: {result.message.strip().splitlines()[0] if result.message else ''}"
+    )
