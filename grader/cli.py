@@ -63,9 +63,10 @@ def build(ctx: click.Context, assignments: tuple[str, ...], check: bool) -> None
 @click.option(
     "--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Search this wheel for answers, too."
 )
+@click.option("--thorough", is_flag=True, help="Let every mutant run through the checks of all tasks: slow.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong.")
 @click.pass_context
-def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | None, quiet: bool) -> None:
+def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | None, thorough: bool, quiet: bool) -> None:
     """Prove ASSIGNMENTS right: reference, stub, mutants, variants, leaks."""
     from rich.console import Console
 
@@ -77,7 +78,7 @@ def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | Non
     total = wrong = 0
     for name in _names(root, assignments):
         console.rule(name, align="left")
-        for finding in prove(load_assignment(root, name), wheel=wheel):
+        for finding in prove(load_assignment(root, name), wheel=wheel, thorough=thorough):
             total, wrong = total + 1, wrong + (not finding.ok)
             if not (quiet and finding.ok):
                 show_finding(console, finding)

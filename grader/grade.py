@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import grader
 from grader import sandbox
 from grader.assignment import checks
+from grader.checkrun import run_checks
 from grader.errors import SubmissionError
 from grader.mistakes import Mistakes
 from grader.model import Assignment, Check, CheckResult, Report, Status, Submission
-from grader.plugin import RUN
 from grader.run import Run
 from grader.submission import read_submission
 
-CONFIG = Path(__file__).with_name("grading.ini")
 ATTEMPTS = 2  # when a check fails through our own fault
-_imported: dict[str, tuple[str, int]] = {}  # check modules that pytest left in sys.modules: file and time of change
 
 
 def grade(
@@ -58,7 +52,7 @@ def grade(
         if not open_tasks:
             break
         found, problem = _run(assignment, submission, frozenset(open_tasks), isolate=isolate, hints=hints)
-        results |= found
+        results |= {name: result for name, result in found.items() if _is_open(results.get(name))}
     missing = f"This check was not run, which is not your fault. {problem}".rstrip()
     return Report(
         student=submission.student,
@@ -120,59 +114,9 @@ def _run(
         for module in assignment.modules
         for path in (assignment.public_checks(module), assignment.hidden_checks(module))
     ]
-    files = [path for path in files if path.exists()]
-    arguments = ["-c", str(CONFIG), f"--rootdir={assignment.root}", "--import-mode=importlib", "--noconftest", "-s"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:timeout", "-p", "no:xdist"]
-    _forget_changed(files)
-    with _clean_environment():
-        status = pytest.main([*arguments, *map(str, files)], plugins=[bring := Bring(run)])
-    _remember(files)
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not bring.problem:
-        bring.problem = f"pytest ended with {status!s}."
-    return run.results, bring.problem
-
-
-class Bring:
-    """Gives pytest the run, and hears of check files that cannot be imported."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self.problem = ""
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.problem = f"{report.nodeid} cannot be imported: {report.longreprtext.strip().splitlines()[-1]}"
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[RUN] = self._run
-
-
-@contextmanager
-def _clean_environment() -> Iterator[None]:
-    names = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_CURRENT_TEST")
-    saved = {name: os.environ.pop(name) for name in names if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(saved)
-
-
-def _forget_changed(files: list[Path]) -> None:
-    """pytest keeps the check files it has imported, by name: drop those that are now another file, or a changed one."""
-    current = {(str(path), path.stat().st_mtime_ns) for path in files}
-    for name, stamp in list(_imported.items()):
-        if stamp not in current:
-            sys.modules.pop(name, None)
-            del _imported[name]
-
-
-def _remember(files: list[Path]) -> None:
-    stamps = {str(path): path.stat().st_mtime_ns for path in files}
-    for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if path in stamps:
-            _imported[name] = path, stamps[path]
+    problem = run_checks(run, [path for path in files if path.exists()], assignment.root)
+    found = [result for report in run.reports().values() for result in report.results]
+    return {result.check.name: result for result in found}, problem
 
 
 def grade_path(assignment: Assignment, path: Path, student: str) -> Report:

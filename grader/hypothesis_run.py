@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, core, settings
 
-EXAMPLES = 30  # of a check that does not say itself how many; enough to kill every mutant, few enough to wait for
+EXAMPLES = 20  # of a check that does not say itself how many; enough to kill every mutant, few enough to wait for
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def configured(
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
         suppress_health_check=tuple(HealthCheck),
     )
-    if before[1] is None:  # --hypothesis-seed and @seed win
+    if before[1] is None and core.global_force_seed is None:  # @seed and --hypothesis-seed win
         function._hypothesis_internal_use_seed = number
     handle.inner_test = guard(handle.inner_test)
     try:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from grader.feedback import timed_out
 from grader.model import Cell
 from grader.remote import missing
 from grader.submission import read_cells
@@ -26,15 +27,20 @@ class Local:
 
     Attributes:
         module: what checks call.
-        files: the names that tracebacks give to the student's code.
+        files: what tracebacks call the student's files, and what to call them.
+        names: what it defines.
     """
 
     def __init__(
-        self, name: str, namespace: dict[str, Any], files: set[str], failures: tuple[BaseException, ...] = ()
+        self, name: str, namespace: dict[str, Any], files: Mapping[str, str], failures: tuple[BaseException, ...] = ()
     ) -> None:
         self.name, self.files = name, files
         self.module = LocalModule(name, namespace, failures)
         self._namespace = namespace
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self._namespace if not name.startswith("__")]
 
     def begin(self) -> None:
         """A check begins; pytest-timeout looks after its seconds."""
@@ -86,12 +92,12 @@ def load(path: Path, name: str) -> Local:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        failures: tuple[BaseException, ...] = ()
+        files, failures = {str(path): path.name}, tuple[BaseException, ...]()
         try:
             spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            failures = (error,)
-        return Local(name, module.__dict__, {str(path)}, failures)
+        except BaseException as error:
+            failures = (_failure(error, files),)
+        return Local(name, module.__dict__, files, failures)
     finally:
         sys.path.remove(str(path.parent))
 
@@ -100,11 +106,29 @@ def run_cells(name: str, cells: tuple[Cell, ...]) -> Local:
     """Run code cell by cell in one namespace; what fails is raised when a check needs it."""
     module = types.ModuleType(name)
     sys.modules[name] = module
+    files = {cell.filename: cell.filename for cell in cells}
     failures = []
     for cell in cells:
         linecache.cache[cell.filename] = (len(cell.source), None, cell.source.splitlines(keepends=True), cell.filename)
         try:
             exec(compile(cell.source, cell.filename, "exec"), module.__dict__)
-        except (Exception, SystemExit) as error:
-            failures.append(error)
-    return Local(name, module.__dict__, {cell.filename for cell in cells}, tuple(failures))
+        except BaseException as error:
+            failures.append(_failure(error, files))
+    return Local(name, module.__dict__, files, tuple(failures))
+
+
+def of_notebook(name: str, namespace: dict[str, Any]) -> Local:
+    """What a running notebook has defined, as it stands."""
+    classes = [value for value in namespace.values() if isinstance(value, type)]
+    values = [*namespace.values(), *(value for kind in classes for value in vars(kind).values())]
+    functions = [value for value in values if getattr(value, "__globals__", None) is namespace]
+    return Local(name, namespace, {function.__code__.co_filename: "notebook cell" for function in functions})
+
+
+def _failure(error: BaseException, files: Mapping[str, str]) -> BaseException:
+    """What to keep of an exception while loading; what is not the submission's own goes on its way."""
+    if isinstance(error, Exception | SystemExit):
+        return error
+    if stopped := timed_out(error, files):
+        return stopped
+    raise error

@@ -31,7 +31,7 @@ class Mistakes:
         self._assignment = assignment
 
     def name(self, submission: Session | Local, result: CheckResult) -> CheckResult:
-        """The result, with the hint of the one mutant that behaves as this submission does; unchanged if there is none."""
+        """The result, with the hint of the one mutant that behaves as this submission does, if there is one."""
         if not isinstance(submission, Session):
             return result
         mutants = [mutant for mutant in mutants_of(self._assignment) if mutant.task == result.check.task]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
-import io
 import os
 import sys
 from pathlib import Path
@@ -15,7 +13,7 @@ from grader.model import Report, Status
 from grader.table import next_step
 
 
-class ChecksFailed(Exception):
+class ChecksFailed(Exception):  # noqa: N818 a verdict
     """Raised under `nbgrader validate`, which shows it to the student; its text is all there is to see."""
 
     def _render_traceback_(self) -> list[str]:
@@ -74,7 +72,7 @@ def check(task: str) -> Any:
         CourseError: there is no check file beside the notebook, or it has no such task.
     """
     namespace = sys._getframe(1).f_globals
-    report = run_checks(task, namespace, Path.cwd())
+    report = run_task(task, namespace, Path.cwd())
     if os.environ.get("NBGRADER_VALIDATING") == "1":
         if report.score < report.max_score:
             raise ChecksFailed(repr(Outcome(report)))
@@ -82,30 +80,24 @@ def check(task: str) -> Any:
     return Outcome(report)
 
 
-def run_checks(task: str, namespace: dict[str, Any], folder: Path) -> Report:
-    """The public checks of a task on the names of `namespace`."""
-    import pytest
-
-    from grader.grade import Bring
+def run_task(task: str, namespace: dict[str, Any], folder: Path) -> Report:
+    """The public checks of a task on the names of `namespace`; see `check`."""
+    from grader.checkrun import run_checks
     from grader.run import Run
 
     files = check_files(folder)
     if not files:
         raise CourseError(
-            f"There is no test_*.py in {folder}: the checks of an assignment lie beside its notebook. Put them back together."
+            f"There is no test_*.py in {folder}: the checks of an assignment lie beside its notebook. "
+            "Put them back together."
         )
     run = Run(namespace=namespace, tasks=frozenset([task]))
-    arguments = ["-c", str(Path(__file__).with_name("grading.ini")), "--import-mode=importlib", "--noconftest", "-s"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", f"--rootdir={folder}"]
-    if sys.platform == "win32":  # there pytest-timeout can only end the whole process, and the kernel with it
-        arguments += ["-p", "no:timeout"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        pytest.main([*arguments, *map(str, files)], plugins=[bring := Bring(run)])
-    if bring.problem:
-        raise CourseError(bring.problem)
-    if not run.results:
-        raise CourseError(f"The checks in {', '.join(file.name for file in files)} have no task {task!r}.")
-    return Report(student="", assignment="", tasks=tuple(run.points.values()), results=tuple(run.results.values()))
+    # Windows has no signals: there pytest-timeout can only end the whole process, and the kernel with it.
+    problem = run_checks(run, files, folder, timeouts=sys.platform != "win32")
+    found = [report for report in run.reports().values() if report.tasks]
+    if not found:
+        raise CourseError(problem or f"The checks in {', '.join(file.name for file in files)} have no task {task!r}.")
+    return found[0]
 
 
 def check_files(folder: Path) -> list[Path]:

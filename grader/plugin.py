@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.outcomes import Skipped
 
 from grader.errors import SubmissionError
 from grader.model import Check, CheckResult, Status, Task
@@ -43,9 +44,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(Collector(config), "grader-collector")
     path = config.getoption("--submission")
     if path is not None and not Path(path).exists():
-        raise pytest.UsageError(f"--submission: there is no {path}")
+        raise pytest.UsageError(f"--submission: there is no {path}.")
 
 
 def run_of(config: pytest.Config) -> Run:
@@ -67,9 +69,13 @@ def hw(request: pytest.FixtureRequest) -> Any:
         pytest.fail(str(error), pytrace=False)
 
 
+class NotStartedYet(Skipped):
+    """A check of an untouched stub is no failure; --pdb and -x pass it by."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.get_closest_marker("task")]
+    ours = [item for item in items if is_check(item)]
     if not ours:
         return
     if "torch" in sys.modules:  # checks are many small operations; threads cost more than they give, and change sums
@@ -85,18 +91,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ):
         for item in ours:
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(DESK_SECONDS, func_only=True))
+                item.add_marker(pytest.mark.timeout(DESK_SECONDS))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    if item.get_closest_marker("task") is None or "hw" not in getattr(item, "fixturenames", ()):
+    if not is_check(item) or "hw" not in getattr(item, "fixturenames", ()):
         return (yield)
     run = run_of(item.config)
+    submission = run.submission(item.path)
     with ExitStack() as stack:
         function = item.obj  # type: ignore[attr-defined]
-        run.enter_check(stack, run.submission(item.path), function, check_of(item), stand_ins_of(item))
-        return (yield)
+        run.enter_check(stack, submission, function, check_of(item), stand_ins_of(item))
+        try:
+            return (yield)
+        except BaseException as error:
+            if verdict := run.not_started(error, submission):
+                raise NotStartedYet(str(verdict), _use_item_location=True) from None
+            raise
 
 
 @pytest.hookimpl(wrapper=True)
@@ -104,50 +116,54 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if item.get_closest_marker("task") is None or not (report.when == "call" or report.failed):
+    if not is_check(item) or not (report.when == "call" or not report.passed):
         return report
     run = run_of(item.config)
-    try:
-        submission = run.submission(item.path)
-    except SubmissionError:
-        submission = None
-    if call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception):
-        result = CheckResult(check=check_of(item), status=Status.SKIPPED, message=str(call.excinfo.value))
+    error = None if call.excinfo is None else call.excinfo.value
+    if isinstance(error, Skipped):
+        status = Status.NOT_STARTED if isinstance(error, NotStartedYet) else Status.SKIPPED
+        result = CheckResult(check=check_of(item), status=status, message=str(error))
     else:
-        error = None if call.excinfo is None else call.excinfo.value
-        result = run.settle(check_of(item), error, call.duration, submission)
-    _dress(item, report, result)
-    report.grader = _packed(result, task_of(item))  # type: ignore[attr-defined]
+        result = run.settle(check_of(item), error, call.duration, run.opened(item.path))
+        if error is not None and item.config.getoption("tbstyle", "auto") == "auto":
+            title = (getattr(item.obj, "__doc__", None) or "").strip().split("\n")[0]  # type: ignore[attr-defined]
+            report.longrepr = f"{title}\n\n{result.message}" if title else result.message
+    report.grader = _packed(result, item, run)  # type: ignore[attr-defined]
     return report
 
 
-def _dress(item: pytest.Item, report: pytest.TestReport, result: CheckResult) -> None:
-    """Show what the student should read, not the source of the check."""
-    if result.status is Status.NOT_STARTED:
-        report.outcome = "skipped"
-        report.longrepr = (str(item.path), item.location[1] or 0, result.message)
-    elif result.status not in (Status.PASSED, Status.SKIPPED) and item.config.getoption("tbstyle", "auto") == "auto":
-        title = (getattr(item.obj, "__doc__", None) or "").strip().split("\n")[0]  # type: ignore[attr-defined]
-        report.longrepr = f"{title}\n\n{result.message}" if title else result.message
+class Collector:
+    """Hears of the results, in this process or from those of pytest-xdist, and writes the table."""
 
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    packed = getattr(report, "grader", None)
-    if packed is not None and _CONFIG is not None:
-        result, task = _unpacked(packed)
-        run = run_of(_CONFIG)
-        run.add(result)
-        known = run.points.get(task.name)
-        if known is None or task.points:
-            run.points[task.name] = task
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        packed = getattr(report, "grader", None)
+        if packed is None:
+            return
+        about, result, task, line, notes = _unpacked(packed)
+        run_of(self._config).add(about, task, result, line, notes)
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and isinstance(report.longrepr, str):
+            from grader.table import printable
 
+            report.longrepr = printable(terminal, report.longrepr)
 
-_CONFIG: pytest.Config | None = None  # pytest_runtest_logreport is not given one
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> Generator[None, None, None]:
+        yield
+        if RUN in self._config.stash and self._config.stash[RUN].work:
+            from grader.table import write_tables
 
+            write_tables(terminalreporter, self._config.stash[RUN].reports().values(), selected=self._selected())
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    global _CONFIG
-    _CONFIG = session.config
+    def _selected(self) -> bool:
+        """Whether perhaps not all checks were run."""
+        options = ("keyword", "markexpr", "lf", "maxfail", "deselect")
+        return any(self._config.getoption(name, None) for name in options) or any(
+            "::" in argument for argument in self._config.args
+        )
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -157,21 +173,20 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return None
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    if RUN in config.stash and config.stash[RUN].results:
-        from grader.table import write_table
-
-        write_table(terminalreporter, config.stash[RUN])
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     if RUN in config.stash:
         config.stash[RUN].close()
 
 
+def is_check(item: pytest.Item) -> bool:
+    """Whether a test belongs to a task; another project's `task` mark, which names none, is let be."""
+    mark = item.get_closest_marker("task")
+    return mark is not None and bool(mark.args) and isinstance(mark.args[0], str)
+
+
 def task_of(item: pytest.Item) -> Task:
-    """The task that a test belongs to."""
+    """The task that a check belongs to."""
     mark = item.get_closest_marker("task")
     assert mark is not None
     name = mark.args[0]
@@ -198,20 +213,23 @@ def stand_ins_of(item: pytest.Item) -> dict[str, Any]:
     return functions
 
 
-def _packed(result: CheckResult, task: Task) -> dict[str, Any]:
+def _packed(result: CheckResult, item: pytest.Item, run: Run) -> dict[str, Any]:
     """As plain values, which pytest-xdist can carry."""
-    check = result.check
+    check, task = result.check, task_of(item)
     return {
+        "about": run.subject(item.path),
         "check": [check.name, check.task, check.weight, check.hidden],
+        "line": item.location[1] or 0,
         "status": str(result.status),
         "message": result.message,
         "hint": result.hint,
         "seconds": result.seconds,
         "task": [task.name, task.points, list(task.covers)],
+        "notes": list(run.notes(item.path)),
     }
 
 
-def _unpacked(packed: dict[str, Any]) -> tuple[CheckResult, Task]:
+def _unpacked(packed: dict[str, Any]) -> tuple[str, CheckResult, Task, int, list[str]]:
     name, task, weight, hidden = packed["check"]
     result = CheckResult(
         check=Check(name=name, task=task, weight=weight, hidden=hidden),
@@ -221,4 +239,5 @@ def _unpacked(packed: dict[str, Any]) -> tuple[CheckResult, Task]:
         seconds=packed["seconds"],
     )
     task_name, points, covers = packed["task"]
-    return result, Task(name=task_name, points=points, covers=tuple(covers))
+    task = Task(name=task_name, points=points, covers=tuple(covers))
+    return packed["about"], result, task, packed["line"], packed["notes"]

@@ -13,8 +13,8 @@ import secrets
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, 
 from grader.model import Cell, Frame, Limits
 from grader.sandbox.channel import Closed
 from grader.sandbox.launch import Process
+from grader.sandbox.shared import Shared
 from grader.text import plain
-from grader.wire import Decoder, Encoder
+from grader.wire import Decoder, Encoder, pack
 
 
 class SubmissionRaised(Exception):
@@ -43,11 +44,14 @@ class MissingName(AttributeError):
 
 
 _RAISED: dict[str, type[SubmissionRaised]] = {}
+LOADS = 2  # how often a submission may fail to load before it is given up
+PREPARATION = ("load", "replace", "restore")  # not counted against the seconds of a check
 RECORDED = 40  # calls of a check that are kept, to find out which mistake they show
 
 
 def raised(bases: list[str], message: str, frames: tuple[Frame, ...]) -> SubmissionRaised:
     """An exception that stands for one of the submission, as the nearest built-in type of which it is one."""
+    kind: Any = Exception
     for base in [*bases, "Exception"]:
         kind = getattr(builtins, base, None)
         if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, ExceptionGroup):
@@ -68,7 +72,7 @@ class RecordedCall:
 
     name: str
     tree: list[Any]
-    data: bytes
+    buffers: list[bytes]
     value: Any  # what was returned, or the type of the exception
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -77,7 +81,7 @@ class RecordedCall:
         def refuse(tag: str, args: list[Any]) -> Any:
             raise WireError(f"{tag!r} cannot be rebuilt")
 
-        decoder = Decoder(memoryview(self.data), refuse)
+        decoder = Decoder(memoryview(b"".join(self.buffers)), refuse)
         args, kwargs = decoder.decode(self.tree[0]), decoder.decode(self.tree[1])
         return args, kwargs
 
@@ -101,7 +105,10 @@ class Session:
         self._failures: list[SubmissionRaised] = []
         self._replaced: dict[str, Callable[..., Any]] = {}
         self._stood_in: dict[str, Callable[..., Any]] = {}
-        self._callbacks: list[Callable[..., Any]] = []
+        self._gone: list[SubmissionGone] = []  # how the last attempts to load it ended
+        self._callbacks: dict[int, Callable[..., Any]] = {}
+        self._callback_numbers: dict[int, int] = {}
+        self._next_callback = 0
         self._until: float | None = None
         self._recorded: deque[RecordedCall] = deque(maxlen=RECORDED)
 
@@ -127,7 +134,7 @@ class Session:
         self._process = None
         self._proxies.clear()
         self._dropped.clear()
-        self._callbacks.clear()
+        self._revoke()
 
     def request(self, kind: str, *args: Any, seconds: float | None = None) -> Any:
         """Send one request and return its value, or raise what the submission raised."""
@@ -136,17 +143,20 @@ class Session:
 
     @contextmanager
     def stand_in(self, functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
-        """Within: names of the module mean the staff's functions."""
+        """Within: names of the module mean the staff's functions.
+
+        At the end all functions that were passed are revoked: one that is kept does no work in another check.
+        """
         self._replaced = self._stood_in = dict(functions)
         try:
-            if self._process is not None:
+            with suppress(SubmissionGone):  # the first use starts a new worker
                 self._replace()
             yield
         finally:
             self._replaced = {}
-            if self._process is not None:
-                for name in functions:
-                    self._request("restore", name, seconds=self.limits.call_seconds)
+            with suppress(SubmissionGone):
+                self._restore(functions)
+            self._revoke()
 
     def names(self) -> dict[str, bool]:
         """The names that the module defines, each with whether it can be called."""
@@ -158,49 +168,88 @@ class Session:
         self._start()
         return self._failures
 
-    def drop(self, handle: int) -> None:
+    def drop(self, process: Process, handle: int) -> None:
         """Forget an object of the submission; said with the next request."""
-        self._dropped.append(handle)
+        if process is self._process:
+            self._dropped.append(handle)
+
+    def dropped(self) -> list[int]:
+        """The objects to be forgotten; not those that came back meanwhile."""
+        dropped, self._dropped = self._dropped, []
+        return [handle for handle in dropped if handle not in self._proxies]
+
+    def number(self, value: RemoteObject) -> int:
+        """What the worker that runs now calls an object."""
+        if value._session is not self:
+            raise TypeError("an object of one submission cannot be passed to another")
+        if value._process is not self._process:
+            raise SubmissionCrashed("an object of your code was lost when its process ended")
+        handle: int = value._handle
+        return handle
 
     def _start(self) -> None:
         if self._process is not None:
             return
+        if len(self._gone) >= LOADS:
+            raise type(self._gone[-1])(*self._gone[-1].args)
         self._process = Process()
-        cells = [(cell.filename, cell.source) for cell in self.cells]
-        kinds, failures = self._request("load", self.name, cells, seconds=self.limits.load_seconds)
-        if (
-            not isinstance(kinds, dict)
-            or not all(isinstance(key, str) for key in kinds)
-            or not isinstance(failures, list)
-        ):
-            raise self._broken("it answered nonsense while it was loaded")
-        self._kinds = {key: value is True for key, value in kinds.items()}
-        self._failures = [self._raised(failure[1:]) for failure in failures if isinstance(failure, tuple)]
+        try:
+            cells = [(cell.filename, cell.source) for cell in self.cells]
+            answer = self._request("load", self.name, cells, seconds=self.limits.load_seconds)
+            self._kinds, self._failures = self._loaded(answer)
+        except (SubmissionRaised, WireError):
+            self.close()
+            raise SubmissionCrashed("the process of your code answered nonsense while it was loaded") from None
+        except SubmissionGone as gone:
+            self._gone.append(gone)
+            raise
+        self._gone.clear()
         self._replace()
 
+    def _loaded(self, answer: Any) -> tuple[dict[str, bool], list[SubmissionRaised]]:
+        match answer:
+            case (dict(kinds), list(failures)) if all(type(key) is str for key in kinds):
+                failed = [self._raised(failure[1:]) for failure in failures if isinstance(failure, tuple)]
+                return {key: value is True for key, value in kinds.items()}, failed
+        raise WireError("what was loaded is malformed")
+
     def _replace(self) -> None:
-        for name, function in self._replaced.items():
-            self._request("replace", name, function, seconds=self.limits.call_seconds)
+        if self._process is not None:
+            for name, function in self._replaced.items():
+                self._request("replace", name, function, seconds=self.limits.call_seconds)
+
+    def _restore(self, names: Iterable[str]) -> None:
+        if self._process is not None:
+            for name in names:
+                self._request("restore", name, seconds=self.limits.call_seconds)
+
+    def _revoke(self) -> None:
+        self._callbacks.clear()
+        self._callback_numbers.clear()
 
     def _request(self, kind: str, *args: Any, seconds: float) -> Any:
-        if self._dropped and kind != "drop":
-            dropped, self._dropped = self._dropped, []
-            self._request("drop", dropped, seconds=seconds)
-        call = Call(self, seconds)
+        assert self._process is not None
+        process = self._process
+        call = Call(self, process, seconds, None if kind in PREPARATION else self._until)
         try:
             return self._record(call, kind, args)
-        except TimeoutError:
-            self.close()
-            what = f"{args[1]} " if kind == "call" and isinstance(args[1], str) else ""
-            raise SubmissionTimeout(f"{what}did not return within {call.seconds:g} s") from None
-        except Closed:
-            ended = self._process.exit_text() if self._process else ""
-            self.close()
-            raise SubmissionCrashed(
-                f"your code ended its own process ({ended or 'it closed the connection'})"
-            ) from None
-        except WireError as error:
-            raise self._broken(str(error)) from None
+        except (TimeoutError, Closed, WireError) as error:
+            if not call.open:  # raised by the check or by the submission
+                raise
+            raise self._gone_because(error, call, process, args[1] if kind == "call" else "") from None
+        finally:
+            if call.open:
+                self.close()
+
+    @staticmethod
+    def _gone_because(error: Exception, call: Call, process: Process, name: str | None) -> SubmissionGone:
+        match error:
+            case TimeoutError():
+                return SubmissionTimeout(f"{name or 'it'} did not return within {call.seconds:g} s")
+            case Closed():
+                ended = process.exit_text() or "it closed the connection"
+                return SubmissionCrashed(f"your code ended its own process ({ended})")
+        return SubmissionCrashed(f"the process of your code sent an answer that cannot be read: {plain(str(error))}")
 
     def _record(self, call: Call, kind: str, args: tuple[Any, ...]) -> Any:
         value: Any = None
@@ -211,25 +260,30 @@ class Session:
             raise
         finally:
             if kind == "call" and args[0] == 0 and call.sent is not None:
-                self._recorded.append(RecordedCall(name=args[1], tree=call.sent[0][2:], data=call.sent[1], value=value))
+                self._recorded.append(
+                    RecordedCall(name=args[1], tree=call.sent[0][2:], buffers=call.sent[1], value=value)
+                )
         return value
-
-    def _broken(self, why: str) -> SubmissionGone:
-        self.close()
-        return SubmissionCrashed(f"the process of your code sent an answer that cannot be read: {plain(why)}")
 
     def callback(self, number: int) -> Callable[..., Any]:
         """A function of the checks that the submission was given."""
-        if not 0 <= number < len(self._callbacks):
-            raise WireError("a callback names no function")
+        if number not in self._callbacks:
+            raise WireError("it calls a function that it was not given, or in a check that is over")
         return self._callbacks[number]
+
+    def _callback_number(self, function: Callable[..., Any]) -> int:
+        number = self._callback_numbers.setdefault(id(function), self._next_callback)
+        if number == self._next_callback:
+            self._callbacks[number] = function
+            self._next_callback += 1
+        return number
 
     def encoder(self, table: list[Any]) -> Encoder:
         """An encoder for values on their way to the worker."""
 
         def foreign(value: Any) -> list[Any]:
             if isinstance(value, RemoteObject):
-                return ["h", value._handle]
+                return ["h", self.number(value)]
             if isinstance(value, RemoteFunction):
                 return foreign(value._object())
             if isinstance(value, Path):
@@ -237,9 +291,7 @@ class Session:
                 encoder.buffers.append(content)
                 return ["p", value.name, len(content)]
             if callable(value):
-                if value not in self._callbacks:
-                    self._callbacks.append(value)
-                return ["k", self._callbacks.index(value)]
+                return ["k", self._callback_number(value)]
             raise TypeError(f"a check cannot pass a {type(value).__name__} to a submission")
 
         encoder = Encoder(foreign, table)
@@ -250,17 +302,12 @@ class Session:
         return Decoder(data, self._resolve, table)
 
     def _resolve(self, tag: str, args: list[Any]) -> RemoteObject:
-        if (
-            tag != "h"
-            or len(args) != 3
-            or type(args[0]) is not int
-            or type(args[1]) is not str
-            or args[2] not in (True, False)
-        ):
+        if tag != "h" or len(args) != 2 or type(args[0]) is not int or type(args[1]) is not str:
             raise WireError(f"unknown tag {plain(tag, 20)!r}")
         known = self._proxies.get(args[0])
         if known is None:
-            known = self._proxies[args[0]] = RemoteObject(self, args[0], plain(args[1], 80))
+            assert self._process is not None
+            known = self._proxies[args[0]] = RemoteObject(self, self._process, args[0], plain(args[1], 80))
         return known
 
     def _raised(self, description: Any) -> SubmissionRaised:
@@ -278,75 +325,85 @@ def _frame(frame: Any) -> Frame:
 
 
 class Call:
-    """One request and all that goes back and forth until its answer."""
+    """One request and all that goes back and forth until its answer.
 
-    def __init__(self, session: Session, seconds: float) -> None:
-        self._session = session
+    Attributes:
+        open: whether the worker owes an answer; if so, nothing else can be asked of it.
+        sent: the request as it went over the boundary.
+    """
+
+    def __init__(self, session: Session, process: Process, seconds: float, until: float | None) -> None:
+        self._session, self._channel = session, process.channel
         self._id = secrets.token_hex(8)
-        now = time.monotonic()
-        until = now + seconds if session._until is None else min(now + seconds, session._until)
-        self.seconds = seconds if until == now + seconds else session.limits.check_seconds
-        self._deadline = until
-        self._table: list[Any] = []
+        deadline = time.monotonic() + seconds
+        self.seconds = seconds if until is None or deadline <= until else session.limits.check_seconds
+        self._deadline = deadline if until is None else min(deadline, until)
+        self._shared = Shared()
         self._failed: BaseException | None = None
-        self.sent: tuple[list[Any], bytes] | None = None
+        self.open = False
+        self.sent: tuple[list[Any], list[bytes]] | None = None
 
     def run(self, kind: str, args: tuple[Any, ...]) -> Any:
-        self._send(kind, *args)
+        parts = self._asked(kind, args)
+        if dropped := self._session.dropped():
+            parts = [*pack(["drop", self._id, dropped], []), *parts]
+        self.open = True
+        self._channel.send(parts, self._deadline)
         while True:
-            assert self._session._process is not None
-            tree, data = self._session._process.channel.receive(self._deadline)
-            if type(tree) is not list or len(tree) < 3 or tree[1] != self._id or type(tree[2]) is not list:
-                raise WireError("an answer belongs to no call")
-            decoder = self._session.decoder(data, self._table)
-            for change in tree[2]:
-                if type(change) is not list or len(change) != 2:
-                    raise WireError("a change is malformed")
-                decoder.replace(*change)
-            values = [decoder.decode(value) for value in tree[3:]]
-            decoder.finish()
-            match tree[0], values:
+            answer, values = self._answer(*self._channel.receive(self._deadline))
+            match answer, values:
                 case "ok", [value]:
+                    self.open = False
                     return value
                 case "error", [description]:
-                    raise self._error(description)
+                    error = self._error(description)
+                    self.open = False
+                    raise error
                 case "callback", [int(number), tuple(args), dict(kwargs)]:
                     self._call_back(self._session.callback(number), args, kwargs)
                 case _:
                     raise WireError("an answer is of no known kind")
 
-    def _send(self, kind: str, *args: Any) -> None:
-        assert self._session._process is not None
-        encoder = self._session.encoder(self._table)
+    def _asked(self, kind: str, args: tuple[Any, ...]) -> list[bytes]:
+        encoder = self._session.encoder(self._shared.table)
         body = [encoder.encode(arg) if self._is_value(kind, place) else arg for place, arg in enumerate(args)]
-        self.sent = self.sent or (body, b"".join(encoder.buffers))
-        self._session._process.channel.send([kind, self._id, *body], encoder.buffers, self._deadline)
+        self.sent = body, encoder.buffers
+        return pack([kind, self._id, *body], encoder.buffers)
+
+    def _answer(self, tree: Any, data: memoryview) -> tuple[Any, list[Any]]:
+        """The kind and values of an answer, after the changes that it tells were made."""
+        if type(tree) is not list or len(tree) < 3 or tree[1] != self._id:
+            raise WireError("an answer belongs to no call")
+        decoder = self._session.decoder(data, self._shared.table)
+        self._shared.apply(tree[2], decoder)
+        values = [decoder.decode(value) for value in tree[3:]]
+        decoder.finish()
+        return tree[0], values
 
     @staticmethod
     def _is_value(kind: str, place: int) -> bool:
         """Whether an argument of a request is a value of the checks, not a name or number of the protocol."""
         return (kind, place) in {
-            ("load", 1), ("call", 2), ("call", 3), ("set", 2), ("operator", 1), ("replace", 1), ("return", 0),
+            ("load", 1), ("call", 2), ("call", 3), ("set", 2), ("operator", 1), ("replace", 1),
         }  # fmt: skip
 
     def _call_back(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         began = time.monotonic()
+        self._shared.note()
         try:
-            value = function(*args, **kwargs)
+            parts = self._told("return", function(*args, **kwargs))
         except Exception as error:
             self._failed = error
-            self._pause(began)
-            self._send("raise")
-        except BaseException:
-            self._session.close()  # a verdict or an interrupt: the call is over
-            raise
-        else:
-            self._pause(began)
-            self._send("return", value)
+            parts = self._told("raise")
+        self._deadline += (
+            time.monotonic() - began
+        )  # the time that a function of the checks took is not the submission's
+        self._channel.send(parts, self._deadline)
 
-    def _pause(self, began: float) -> None:
-        """The time that a function of the checks took is not the submission's."""
-        self._deadline += time.monotonic() - began
+    def _told(self, kind: str, *values: Any) -> list[bytes]:
+        encoder = self._session.encoder(self._shared.table)
+        changes, body = self._shared.encode(encoder, values)
+        return pack([kind, self._id, changes, *body], encoder.buffers)
 
     def _error(self, description: Any) -> BaseException:
         error = self._session._raised(description)
@@ -359,14 +416,14 @@ class RemoteModule:
     """The module that was submitted."""
 
     def __init__(self, session: Session) -> None:
-        self.__dict__["_session"] = session
+        self.__dict__.update(_session=session, _functions={})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         kinds = self._session.names()
         if name in self._session._replaced or kinds.get(name):
-            return RemoteFunction(self._session, name)
+            return self._functions.setdefault(name, RemoteFunction(self._session, name))
         if name in kinds:
             return self._session.request("get", 0, name)
         raise missing(self._session.name, name, list(kinds), self._session.failures())
@@ -378,7 +435,7 @@ class RemoteModule:
 def missing(module: str, name: str, defined: list[str], failures: Sequence[BaseException]) -> BaseException:
     """The error for a name that a module does not define: why it failed to load, or what is near it."""
     if failures:
-        return failures[0]
+        return failures[0].with_traceback(None)
     near = difflib.get_close_matches(name, defined, n=1)
     hint = f" It defines {plain(near[0])!r}: is that a misspelling?" if near else ""
     return MissingName(f"{module} does not define {name!r}.{hint}")
@@ -417,20 +474,20 @@ class RemoteObject:
 
     __array_ufunc__ = None  # ndarray * handle reaches the submission's own operator
 
-    def __init__(self, session: Session, handle: int, type_name: str) -> None:
-        self.__dict__.update(_session=session, _handle=handle, _type_name=type_name)
-        weakref.finalize(self, session.drop, handle).atexit = False
+    def __init__(self, session: Session, process: Process, handle: int, type_name: str) -> None:
+        self.__dict__.update(_session=session, _process=process, _handle=handle, _type_name=type_name)
+        weakref.finalize(self, session.drop, process, handle).atexit = False
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self._session.request("get", self._handle, name)
+        return self._session.request("get", self._session.number(self), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._session.request("set", self._handle, name, value)
+        self._session.request("set", self._session.number(self), name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._session.request("call", self._handle, None, args, kwargs)
+        return self._session.request("call", self._session.number(self), None, args, kwargs)
 
     def __iter__(self) -> Iterator[Any]:
         iterator = self._session.request("operator", "iter", (self,))
@@ -456,13 +513,11 @@ def _forward(name: str, operator: str, reflected: bool = False) -> None:
     setattr(RemoteObject, name, method)
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul".split():
+for _name in "add sub mul truediv floordiv mod pow matmul lshift rshift xor and_ or_".split():
+    _bare = _name.rstrip("_")
+    _forward(f"__{_bare}__", _name)
+    _forward(f"__r{_bare}__", _name, reflected=True)
+    _forward(f"__i{_bare}__", f"i{_bare}")
+for _name in "neg pos abs invert getitem setitem delitem contains lt le gt ge len float int next".split():
     _forward(f"__{_name}__", _name)
-    _forward(f"__r{_name}__", _name, reflected=True)
-    _forward(f"__i{_name}__", f"i{_name}")
-for _name in "neg pos abs invert getitem setitem delitem contains".split():
-    _forward(f"__{_name}__", _name)
-for _name in "len float int".split():
-    _forward(f"__{_name}__", _name)
-for _name in "lt le gt ge".split():
-    _forward(f"__{_name}__", _name)
+_forward("__bool__", "truth")

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.errors import SubmissionTimeout
-from grader.feedback import judge, not_started
+from grader.errors import NotStarted
+from grader.feedback import judge, not_started, timed_out
 from grader.hypothesis_run import configured
-from grader.local import Local, load, run_cells
-from grader.model import Cell, Check, CheckResult, Limits, Status, Task
+from grader.local import Local, load, of_notebook, run_cells
+from grader.model import Cell, Check, CheckResult, Limits, Report, Status, Task
 from grader.remote import Session
 from grader.submission import find, read_cells
 
 DESK_SEED = "desk"  # the examples a student sees; those of grading come from the assignment's own seed
-TIMED_OUT = "Timeout"  # how pytest-timeout's message begins
+
+
+@dataclass
+class Work:
+    """What a run found about one module."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    results: dict[str, CheckResult] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    _lines: dict[str, tuple[bool, int]] = field(default_factory=dict)
+
+    def add(self, task: Task, result: CheckResult, line: int, notes: Iterable[str]) -> None:
+        """Keep a result; of a parametrised check the worst: a failure is worse than what could not be measured."""
+        if task.points or task.name not in self.tasks:
+            self.tasks[task.name] = task
+        name = result.check.name
+        if name not in self.results or _weight(result.status) > _weight(self.results[name].status):
+            self.results[name] = result
+        self._lines.setdefault(name, (result.check.hidden, line))
+        self.notes |= dict.fromkeys(notes)
+
+    def report(self, about: str) -> Report:
+        """All of it, in the order of the check file, whatever the order in which the checks ran."""
+        results = sorted(self.results.values(), key=lambda result: self._lines[result.check.name])
+        names = dict.fromkeys(result.check.task for result in results)
+        return Report(
+            student="",
+            assignment=about,
+            tasks=tuple(self.tasks[name] for name in names),
+            results=tuple(results),
+            notes=tuple(self.notes),
+        )
+
+
+def _weight(status: Status) -> int:
+    return 0 if status is Status.PASSED else 2 if status.settled else 1
 
 
 @dataclass(kw_only=True)
@@ -40,31 +75,49 @@ class Run:
     cells: dict[str, tuple[Cell, ...]] = field(default_factory=dict)
     namespace: dict[str, Any] | None = None
     tasks: frozenset[str] | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     seed: str = DESK_SEED
     on_failure: Callable[[Session | Local, CheckResult], CheckResult] | None = None
-    results: dict[str, CheckResult] = field(default_factory=dict)
-    points: dict[str, Task] = field(default_factory=dict)
-    _open: dict[str, Session | Local] = field(default_factory=dict)
+    work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
+    _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
+    _notes: dict[tuple[Path | None, str], tuple[str, ...]] = field(default_factory=dict)
 
     def submission(self, checks: Path) -> Session | Local:
         """The submission that a check file is about.
 
         Raises: SubmissionError, if there is none or it cannot be read.
         """
+        key = self._key(checks)
+        if key not in self._open:
+            self._open[key] = self._enter(module_of(checks), checks.parent)
+        return self._open[key]
+
+    def opened(self, checks: Path) -> Session | Local | None:
+        """The same, if some check has asked for it and it could be read."""
+        return self._open.get(self._key(checks))
+
+    @staticmethod
+    def subject(checks: Path) -> str:
+        """What a check file is about, and its hidden checks with it: the folder's name and the module."""
+        return f"{checks.parent.name}/{module_of(checks)}"
+
+    def notes(self, checks: Path) -> tuple[str, ...]:
+        """What there is to say about the choice of the file."""
+        return self._notes.get(self._key(checks), ())
+
+    def _key(self, checks: Path) -> tuple[Path | None, str]:
         module = module_of(checks)
-        if module not in self._open:
-            self._open[module] = self._enter(module, checks.parent)
-        return self._open[module]
+        return (None if module in self.cells else self.path or checks.parent), module
 
     def _enter(self, module: str, folder: Path) -> Session | Local:
         if self.namespace is not None:
-            return Local(module, self.namespace, set())
+            return of_notebook(module, self.namespace)
         if module in self.cells and self.in_process:
             return run_cells(module, self.cells[module])
         if module in self.cells:
             return Session(module, self.cells[module], self.limits)
-        path, _ = find(self.path or folder, module)
+        place = self.path or folder
+        path, self._notes[place, module] = find(place, module)
         if self.isolate:
             return Session(module, read_cells(path), self.limits)
         return load(path, module)
@@ -81,43 +134,56 @@ class Run:
         """Until the stack closes: the check runs with its stand-ins, its examples and its seconds."""
         submission.begin()
         stack.enter_context(submission.stand_in(stand_ins))
-        files = getattr(submission, "files", set())
+        files = submission.files if isinstance(submission, Local) else {}
         stack.enter_context(configured(function, check.name, self.seed, functools.partial(guard, files)))
 
     def settle(
         self, check: Check, error: BaseException | None, seconds: float, submission: Session | Local | None
     ) -> CheckResult:
         """The result of a check that ended, or raised."""
-        files = getattr(submission, "files", set())
         if error is None:
             return CheckResult(check=check, status=Status.PASSED, seconds=seconds)
-        status, message = judge(not_started(error, files) or error, files)
+        if isinstance(submission, Local):
+            status, message = judge(error, submission.files, submission.names)
+        else:
+            status, message = judge(error)
         result = CheckResult(check=check, status=status, message=message, seconds=seconds)
+        if status is Status.TIMEOUT and submission is not None:
+            submission.close()  # it may still be at work
         if status is Status.FAILED and self.on_failure is not None and submission is not None:
             result = self.on_failure(submission, result)
         return result
 
-    def add(self, result: CheckResult) -> None:
-        """Keep a result; of a parametrised check the first that did not pass."""
-        before = self.results.get(result.check.name)
-        if before is None or before.status is Status.PASSED:
-            self.results[result.check.name] = result
+    def not_started(self, error: BaseException, submission: Session | Local) -> NotStarted | None:
+        """The verdict on an untouched stub, if that is what a check met."""
+        return not_started(error, submission.files if isinstance(submission, Local) else {})
+
+    def add(self, about: str, task: Task, result: CheckResult, line: int = 0, notes: Iterable[str] = ()) -> None:
+        """Keep a result.
+
+        Args:
+            about: what the check is about, see `subject`.
+            task: of the check; a hidden check does not know its points.
+            line: of the check in its file.
+            notes: on how the submission was read.
+        """
+        self.work.setdefault(about, Work()).add(task, result, line, notes)
+
+    def reports(self) -> dict[str, Report]:
+        """What was found, by what it is about."""
+        return {about: work.report(about) for about, work in self.work.items()}
 
 
-def guard(files: Iterable[str], test: Callable[..., Any]) -> Callable[..., Any]:
+def guard(files: Mapping[str, str], test: Callable[..., Any]) -> Callable[..., Any]:
     """Run one example; an untouched stub and a time-out end the check, however many examples are left."""
 
     @functools.wraps(test)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return test(*args, **kwargs)
-        except NotImplementedError as error:
-            if verdict := not_started(error, set(files)):
-                raise verdict from None
-            raise
         except BaseException as error:
-            if type(error).__name__ == "Failed" and str(error).startswith(TIMED_OUT):
-                raise SubmissionTimeout(str(error)) from None
+            if verdict := not_started(error, files) or timed_out(error, files):
+                raise verdict from None
             raise
 
     return guarded

@@ -165,7 +165,8 @@ def _load(text: str, name: str) -> list[dict[str, Any]]:
         notebook = json.loads(text)
     except (ValueError, RecursionError):
         raise SubmissionError(
-            f"{plain(name)} is no notebook that can be read: its JSON is broken. Open it in Jupyter, save it, hand it in again."
+            f"{plain(name)} is no notebook that can be read: its JSON is broken. "
+            "Open it in Jupyter, save it, hand it in again."
         ) from None
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not any(isinstance(cell, dict) for cell in cells):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from grader.model import CheckResult, Report, Status, Task
@@ -9,39 +11,48 @@ from grader.model import CheckResult, Report, Status, Task
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-    from grader.run import Run
-
-OPEN = {
-    Status.TIMEOUT: "too slow",
-    Status.CRASHED: "crashed",
-    Status.SKIPPED: "not measured",
-    Status.ERROR: "the check failed, not you",
-}
+WIDTH = 60  # at least, however narrow the terminal
+PLAINER = str.maketrans({"→": "->", "…": "...", "−": "-", "–": "-", "×": "x", "·": "*"})
+UNFINISHED = re.compile(r"not started: (\w+) still raises")
 
 
-def write_table(terminal: TerminalReporter, run: Run) -> None:
-    """Write it to pytest's terminal."""
-    report = Report(student="", assignment="", tasks=tuple(run.points.values()), results=tuple(run.results.values()))
+def write_tables(terminal: TerminalReporter, reports: Collection[Report], *, selected: bool = False) -> None:
+    """Write a table for each module to pytest's terminal.
+
+    Args:
+        selected: whether perhaps not all checks were run.
+    """
     terminal.section("your work", sep="=", bold=True)
-    name_width = max([len("total"), *(len(task.name) for task in report.tasks)]) + 2
-    width = max(terminal._tw.fullwidth, 60)
-    terminal.write_line(f"{'task':<{name_width}}{'points':>11}   {'checks':<9}next", bold=True)
-    for task in report.tasks:
-        results = report.of(task)
-        passed = sum(result.status is Status.PASSED for result in results)
-        score = report.score_of(task)
-        points = f"{'?' if score is None else f'{score:g}':>5} /{task.points:>3g}"
-        head = f"{task.name:<{name_width}}{points:>11}   {f'{passed} of {len(results)}':<9}"
-        full = passed == len(results)
-        terminal.write(head, green=full, yellow=not full and passed > 0, red=not passed and _begun(results))
-        todo = next_step(task, results)
-        room = width - len(head) - 1
-        terminal.write_line(todo if len(todo) <= room else todo[: room - 1] + "…")
-    terminal.write_line(f"{'total':<{name_width}}{f'{report.score:g} /{report.max_score:>3g}':>11}", bold=True)
-    if not any(result.check.hidden for result in report.results):
+    for report in reports:
+        if len(reports) > 1:
+            terminal.write_line(printable(terminal, report.assignment), bold=True)
+        _write_table(terminal, report)
+        for note in report.notes:
+            terminal.write_line(printable(terminal, note))
+    if selected:
+        terminal.write_line("Points are of the checks that were run; others may be missing here.")
+    if not any(result.check.hidden for report in reports for result in report.results):
         terminal.write_line(
             "These are the public checks. When your work is graded, hidden checks share the same points."
         )
+
+
+def _write_table(terminal: TerminalReporter, report: Report) -> None:
+    name_width = max([len("total"), *(len(task.name) for task in report.tasks)])
+    width = max(terminal._tw.fullwidth, WIDTH)
+    terminal.write_line(f"{'task':<{name_width}}  {'points':>11}  {'checks':<8}  next", bold=True)
+    for task in report.tasks:
+        results = report.of(task)
+        passed = sum(result.status is Status.PASSED for result in results)
+        points = _points(report.score_of(task), task.points)
+        head = f"{task.name:<{name_width}}  {points}  {f'{passed} of {len(results)}':<8}"
+        begun = any(result.status is not Status.NOT_STARTED for result in results)
+        full = passed == len(results)
+        terminal.write(head, green=full, yellow=not full and passed > 0, red=not passed and begun)
+        todo, room = next_step(task, results), max(width - len(head) - 3, 20)
+        todo = todo if len(todo) <= room else todo[: room - 1].rstrip() + "…"
+        terminal.write_line(printable(terminal, f"  {todo}" if todo else ""))
+    terminal.write_line(f"{'total':<{name_width}}  {_points(report.score, report.max_score)}", bold=True)
 
 
 def next_step(task: Task, results: tuple[CheckResult, ...]) -> str:
@@ -49,13 +60,33 @@ def next_step(task: Task, results: tuple[CheckResult, ...]) -> str:
     troubled = [result for result in results if result.status is not Status.PASSED]
     if not troubled:
         return ""
-    if all(result.status is Status.NOT_STARTED for result in results):
-        return "not started" + (f": write {' and '.join(task.covers)}" if task.covers else "")
     first = min(troubled, key=lambda result: result.status is Status.NOT_STARTED)
     text = first.message.strip().split("\n")[0]
-    label = OPEN.get(first.status)
-    return f"{label}: {text}" if label else text
+    if first.status is Status.NOT_STARTED:
+        return _to_write(task, troubled, untouched=len(troubled) == len(results)) or text
+    return f"not measured: {text}" if first.status is Status.SKIPPED else text
 
 
-def _begun(results: tuple[CheckResult, ...]) -> bool:
-    return any(result.status is not Status.NOT_STARTED for result in results)
+def printable(terminal: TerminalReporter, text: str) -> str:
+    """`text` in the characters that the terminal, or the file that takes its place, can show."""
+    encoding = getattr(terminal._tw._file, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(PLAINER).encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def _to_write(task: Task, results: list[CheckResult], *, untouched: bool) -> str:
+    """The task's functions that are still stubs; empty if the stub is something else, a helper for instance."""
+    found = {match[1] for result in results if (match := UNFINISHED.match(result.message))}
+    if found and not found & set(task.covers):
+        return ""
+    names = [name for name in task.covers if name in found]
+    if not names or (untouched and names[0] == task.covers[0]):  # the first one hides the others
+        names = list(task.covers)
+    return f"not started: write {' and '.join(names)}" if names else "not started"
+
+
+def _points(score: float | None, out_of: float) -> str:
+    return f"{'?' if score is None else f'{score:.4g}':>5} / {out_of:>3g}"

@@ -1,7 +1,7 @@
 """Proves an assignment right: what `grader validate` and CI run.
 
 1. The reference earns every automatic point, the stub none; in process and isolated alike.
-2. Every mutant is killed by the check it names, and costs points of its own task only.
+2. Every mutant is killed by the check it names (and, when `thorough`, costs points of its own task only).
 3. Every variant earns full marks.
 4. No answer, hidden check, mutant or variant is in assignments/, release/ or the installable package.
 5. No generated file is out of step with its source.
@@ -29,16 +29,17 @@ class Finding:
     detail: str
 
 
-def validate(assignment: Assignment, *, wheel: Path | None = None) -> Iterator[Finding]:
+def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: bool = False) -> Iterator[Finding]:
     """Prove one assignment, finding by finding.
 
     Args:
         wheel: a built wheel of the package, searched for answers; None searches the package's source.
+        thorough: run every mutant through the checks of all tasks, not only through those of its own.
     """
     yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
     yield from _whole(assignment, "stub", assignment.stub, 0.0)
     for mutant in load_mutants(assignment):
-        yield _mutant(assignment, mutant)
+        yield _mutant(assignment, mutant, thorough)
     for variant in load_variants(assignment):
         submission = of_sources(assignment, {variant.module: variant.source})
         yield _scored(
@@ -88,8 +89,9 @@ def _scored(what: str, report: Report, expected: float) -> Finding:
     return Finding(what=what, ok=ok, detail=detail)
 
 
-def _mutant(assignment: Assignment, mutant: Mutant) -> Finding:
-    report = grade(assignment, of_sources(assignment, {mutant.module: mutant.source}))
+def _mutant(assignment: Assignment, mutant: Mutant, thorough: bool) -> Finding:
+    submission = of_sources(assignment, {mutant.module: mutant.source})
+    report = grade(assignment, submission, tasks=None if thorough else [mutant.task])
     killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
     others = sorted(
         {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}

@@ -15,6 +15,7 @@ import json
 import math
 import struct
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     import torch
 
 HEAD = struct.Struct("!IQ")
-MAX_TEXT = 1 << 26  # bytes of JSON
-MAX_DATA = 1 << 31  # bytes of buffers
+MAX_TEXT = 1 << 24  # bytes of JSON; as Python objects they take some thirty times as much
+MAX_DATA = 1 << 29  # bytes of buffers
 MAX_DEPTH = 60
+SLACK = 8  # levels that the encoding itself adds to a value
+MAX_DIMS = 32
+MAX_ALIKE = 100  # keys of one dict or set that share a hash: looking them up takes time that grows with the square
 MAX_BITS = 4096  # of an int
 
 DTYPES = {code: np.dtype(code) for code in "|b1 |i1 |u1 <i2 <u2 <i4 <u4 <i8 <u8 <f2 <f4 <f8 <c8 <c16".split()}
@@ -37,6 +41,10 @@ TENSOR_DTYPES = {
     "bool": 1, "uint8": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8,
     "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
 }  # fmt: skip
+TYPES: dict[str, type] = {kind.__name__: kind for kind in (bool, int, float, complex)} | {
+    code: dtype.type for code, dtype in DTYPES.items()
+}
+TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
 BIT_GENERATORS = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
 
 
@@ -83,8 +91,9 @@ class Encoder:
         match value:
             case np.ndarray():
                 return self._array(value, new)
-            case np.generic():
-                return ["n", _code(value.dtype), self.encode(value.item())]
+            case np.generic() if value.dtype.str in DTYPES:
+                self.buffers.append(np.asarray(value, dtype=_code(value.dtype)).tobytes())
+                return ["n", _code(value.dtype)]
             case tuple():
                 return ["t", *[self.encode(item, depth) for item in value]]
             case bytes():
@@ -96,7 +105,7 @@ class Encoder:
                 return ["c", self.encode(value.real), self.encode(value.imag)]
             case slice():
                 return ["e", *[self.encode(part, depth) for part in (value.start, value.stop, value.step)]]
-            case np.dtype():
+            case np.dtype() if value.newbyteorder("<").str in DTYPES:
                 return ["y", _code(value)]
             case list() | set() | frozenset() | dict():
                 return self._container(value, depth, new)
@@ -104,6 +113,8 @@ class Encoder:
                 return self._generator(value, new)
         if value is Ellipsis:
             return ["E"]
+        if isinstance(value, type) and value in TYPE_NAMES:  # as in dtype=np.float32
+            return ["x", TYPE_NAMES[value]]
         if "torch" in sys.modules and (tensor := self._torch(value, new)) is not None:
             return tensor
         return self._foreign(value)
@@ -118,12 +129,12 @@ class Encoder:
 
     def _array(self, value: np.ndarray[Any, Any], new: bool) -> Any:
         plain = np.asarray(value)
-        if plain.dtype.kind not in "biufc" or plain.dtype.itemsize > 16 or plain.dtype.str[1:] not in _PLAIN:
+        if plain.dtype.kind not in "biufc" or plain.dtype.str[1:] not in _PLAIN or plain.ndim > MAX_DIMS:
             return self._foreign(value)
         if new:
             self._number(value)
         self.buffers.append(plain.astype(plain.dtype.newbyteorder("<"), copy=False).tobytes())
-        return ["a", _code(plain.dtype), list(plain.shape)]
+        return ["a", _code(plain.dtype), list(plain.shape), plain.flags.writeable]
 
     def _generator(self, value: np.random.Generator, new: bool) -> Any:
         name = type(value.bit_generator).__name__
@@ -149,25 +160,32 @@ class Encoder:
                 self._number(value)
             self.buffers.append(value.get_state().numpy().tobytes())
             return ["G", len(self.buffers[-1])]
-        if not isinstance(value, torch.Tensor) or value.grad_fn is not None or value.device.type != "cpu":
+        if type(value) is not torch.Tensor or value.device.type != "cpu":
+            return None
+        if new and value.grad_fn is not None:  # a loss to call backward() on; only its content can be told
             return None
         name = str(value.dtype).removeprefix("torch.")
-        if name not in TENSOR_DTYPES or type(value) is not torch.Tensor or value.layout is not torch.strided:
+        if name not in TENSOR_DTYPES or value.layout is not torch.strided or value.dim() > MAX_DIMS:
             return None
         if new:
             self._number(value)
-        self.buffers.append(value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        self.buffers.append(tensor_bytes(value))
         return ["T", name, list(value.shape), value.requires_grad]
 
 
 _PLAIN = {code[1:] for code in DTYPES}
 
 
+def tensor_bytes(value: torch.Tensor) -> bytes:
+    """What a dense tensor in main memory holds, in C order."""
+    import torch
+
+    dense = value.detach().resolve_conj().resolve_neg().contiguous()
+    return dense.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
 def _code(dtype: np.dtype[Any]) -> str:
-    code = dtype.newbyteorder("<").str
-    if code not in DTYPES:
-        raise WireError(f"values of dtype {dtype} cannot be carried")
-    return code
+    return dtype.newbyteorder("<").str
 
 
 class Decoder:
@@ -203,25 +221,25 @@ class Decoder:
             if tree.bit_length() > MAX_BITS:
                 raise WireError("an integer is too large")
             return tree
-        if kind is not list or not tree or type(tree[0]) is not str or depth > MAX_DEPTH:
+        if kind is not list or not tree or type(tree[0]) is not str or depth > MAX_DEPTH + SLACK:
             raise WireError("a value is malformed or nested too deeply")
         tag, args = tree[0], tree[1:]
         match tag:
             case "a":
-                return self._keep(self._array(*self._arity(args, 2)))
+                return self._keep(self._array(*self._arity(args, 3)))
             case "t":
                 return tuple(self.decode(arg, depth + 1) for arg in args)
             case "l" | "s" | "d":
                 return self._container(tag, args, depth + 1)
             case "z":
-                return frozenset(self._hashable(self.decode(arg, depth + 1)) for arg in args)
+                return frozenset(self._keys([self.decode(arg, depth + 1) for arg in args]))
             case "f":
                 return self._float(*self._arity(args, 1))
             case "r":
                 return self._reference(*self._arity(args, 1))
             case "n":
-                code, value = self._arity(args, 2)
-                return self._scalar(code, self.decode(value, depth + 1))
+                (code,) = self._arity(args, 1)
+                return self._array(code, [], True)[()]
             case "b":
                 return bytes(self._take(*self._arity(args, 1)))
             case "c":
@@ -235,8 +253,10 @@ class Decoder:
                 return Ellipsis
             case "y":
                 return self._dtype(*self._arity(args, 1))
+            case "x":
+                return self._type(*self._arity(args, 1))
             case "g":
-                return self._keep(self._generator(*self._arity(args, 2)))
+                return self._keep(self._generator(self._arity(args, 2), depth + 1))
             case "p":
                 return self._file(*self._arity(args, 2))
             case "T":
@@ -263,13 +283,13 @@ class Decoder:
             case "l":
                 return [self.decode(arg, 1) for arg in tree[1:]]
             case "s":
-                return {self._hashable(self.decode(arg, 1)) for arg in tree[1:]}
+                return set(self._keys([self.decode(arg, 1) for arg in tree[1:]]))
             case "d":
                 return self._pairs(tree[1:], 1)
             case "a":
-                return self._array(*self._arity(tree[1:], 2))
+                return self._array(*self._arity(tree[1:], 3))
             case "g":
-                return self._generator(*self._arity(tree[1:], 2))
+                return self._generator(self._arity(tree[1:], 2), 1)
             case "T":
                 return self._tensor(*self._arity(tree[1:], 3))
             case "G":
@@ -291,12 +311,15 @@ class Decoder:
         self._at += n
         return self._data[self._at - n : self._at]
 
-    def _hashable(self, value: Any) -> Any:
+    def _keys(self, values: list[Any]) -> list[Any]:
+        """Values that are to be told apart by their hash."""
         try:
-            hash(value)
+            hashes = [hash(value) for value in values]
         except TypeError:
-            raise WireError(f"a {type(value).__name__} cannot be a key") from None
-        return value
+            raise WireError("a value that has no hash cannot be a key") from None
+        if len(values) > MAX_ALIKE and max(Counter(hashes).values()) > MAX_ALIKE:
+            raise WireError(f"more than {MAX_ALIKE} keys have the same hash")
+        return values
 
     def _container(self, tag: str, args: list[Any], depth: int) -> Any:
         if tag == "l":
@@ -305,7 +328,7 @@ class Decoder:
             return items
         if tag == "s":
             members: set[Any] = self._keep(set())
-            members.update(self._hashable(self.decode(arg, depth)) for arg in args)
+            members.update(self._keys([self.decode(arg, depth) for arg in args]))
             return members
         pairs: dict[Any, Any] = self._keep({})
         pairs.update(self._pairs(args, depth))
@@ -315,7 +338,7 @@ class Decoder:
         if len(args) % 2:
             raise WireError("a dict has a key without a value")
         parts = [self.decode(arg, depth) for arg in args]
-        return {self._hashable(key): value for key, value in zip(parts[::2], parts[1::2], strict=True)}
+        return dict(zip(self._keys(parts[::2]), parts[1::2], strict=True))
 
     def _float(self, text: Any) -> float:
         if text not in ("nan", "inf", "-inf"):
@@ -332,40 +355,54 @@ class Decoder:
             raise WireError("a dtype is not one of the plain ones")
         return DTYPES[code]
 
-    def _scalar(self, code: Any, value: Any) -> Any:
-        dtype = self._dtype(code)
-        if type(value) not in (bool, int, float, complex):
-            raise WireError("a NumPy scalar is malformed")
-        try:
-            return dtype.type(value)
-        except (OverflowError, TypeError, ValueError):
-            raise WireError(f"a NumPy scalar does not fit its dtype {dtype}") from None
+    def _type(self, name: Any) -> type:
+        if type(name) is not str or name not in TYPES:
+            raise WireError("a type is not one of the plain ones")
+        return TYPES[name]
 
     def _shape(self, shape: Any, itemsize: int) -> tuple[list[int], int]:
-        if type(shape) is not list or len(shape) > 32 or not all(type(n) is int and 0 <= n < 1 << 40 for n in shape):
+        if (
+            type(shape) is not list
+            or len(shape) > MAX_DIMS
+            or not all(type(n) is int and 0 <= n < 1 << 40 for n in shape)
+        ):
             raise WireError("a shape is malformed")
+        if math.prod(n for n in shape if n) * itemsize > MAX_DATA:  # an empty array may have no endless sides either
+            raise WireError("a shape is too large")
         return shape, math.prod(shape) * itemsize
 
-    def _array(self, code: Any, shape: Any) -> np.ndarray[Any, Any]:
+    def _array(self, code: Any, shape: Any, writeable: Any) -> np.ndarray[Any, Any]:
         dtype = self._dtype(code)
         shape, size = self._shape(shape, dtype.itemsize)
-        raw = np.frombuffer(self._take(size), dtype=dtype)
+        if type(writeable) is not bool:
+            raise WireError("an array is malformed")
+        raw = self._take(size)
+        array: np.ndarray[Any, Any]
         if dtype.kind == "b":  # a bool whose byte is neither 0 nor 1 is undefined behaviour
-            raw = np.frombuffer(raw, dtype=np.uint8) != 0
-            return raw.reshape(shape)
-        return raw.reshape(shape).copy()
+            array = (np.frombuffer(raw, dtype=np.uint8) != 0).reshape(shape)
+        else:
+            array = np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
+        if not writeable:
+            array.flags.writeable = False
+        return array
 
-    def _generator(self, name: Any, state: Any) -> np.random.Generator:
+    def _generator(self, args: list[Any], depth: int) -> np.random.Generator:
+        name, state = args
         if type(name) is not str or name not in BIT_GENERATORS:
             raise WireError("a random generator is of no known kind")
-        inner = Decoder(self._data, self._resolve)
+        inner = Decoder(self._data, _no_foreign)
         inner._at = self._at
-        content = inner.decode(state)
+        content = inner.decode(state, depth)
         self._at = inner._at
         bits = getattr(np.random, name)(0)
         try:
+            # NumPy takes positions as they come, and would read outside of its buffers.
+            if name == "MT19937" and not 0 <= content["state"]["pos"] <= 624:
+                raise ValueError
+            if name == "Philox" and not 0 <= content["buffer_pos"] <= 4:
+                raise ValueError
             bits.state = content
-        except (TypeError, ValueError, KeyError, OverflowError, AttributeError):
+        except (TypeError, ValueError, LookupError, OverflowError, AttributeError):
             raise WireError("the state of a random generator is malformed") from None
         return np.random.Generator(bits)
 
@@ -411,6 +448,10 @@ class Decoder:
         return generator
 
 
+def _no_foreign(tag: str, args: list[Any]) -> Any:
+    raise WireError("only plain values are allowed here")
+
+
 def _overwrite(old: Any, new: Any) -> None:
     """Give a mutable value the content of another of its type."""
     match old:
@@ -446,16 +487,24 @@ def _overwrite_torch(old: Any, new: Any) -> None:
         old.copy_(new)
 
 
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+_WRITER = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":"))
+_READER = json.JSONDecoder(parse_constant=_refuse)
+
+
 def pack(tree: Any, buffers: list[bytes]) -> list[bytes]:
     """The parts of a frame, ready to be written one after the other."""
-    text = json.dumps(tree, allow_nan=False, separators=(",", ":")).encode()
+    text = _WRITER.encode(tree).encode()
     size = sum(map(len, buffers))
     if len(text) > MAX_TEXT or size > MAX_DATA:
         raise WireError(f"a message of {len(text) + size:,} bytes is too large to carry")
     return [HEAD.pack(len(text), size) + text, *buffers]
 
 
-def sizes(head: bytes) -> tuple[int, int]:
+def sizes(head: bytes | bytearray) -> tuple[int, int]:
     """The lengths (text, data) that a header announces."""
     n_text, n_data = HEAD.unpack(head)
     if n_text > MAX_TEXT or n_data > MAX_DATA:
@@ -463,13 +512,9 @@ def sizes(head: bytes) -> tuple[int, int]:
     return n_text, n_data
 
 
-def parse(text: bytes | memoryview) -> Any:
+def parse(text: bytes | bytearray | memoryview) -> Any:
     """The tree of a frame's text."""
     try:
-        return json.loads(bytes(text), parse_constant=_refuse)
+        return _READER.decode(str(text, "ascii"))
     except (ValueError, RecursionError):
         raise WireError("a frame's text is no JSON that is allowed here") from None
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)

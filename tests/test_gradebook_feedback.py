@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from grader.gradebook.feedback import OPEN, check_outputs, literal, summary_cell
+from grader.gradebook.feedback import HINT, OPEN, check_outputs, literal, summary_cell
 from grader.gradebook.markdown import safe_markdown2html
 from grader.model import Check, CheckResult, Report, Status, Task
 
@@ -52,6 +52,19 @@ def test_of_hidden_checks_only_their_number_and_how_they_ended_is_said(status: S
     for text in data.values():
         assert "1 of 2 hidden checks passed (1 " in text
         assert "secret" not in text
+
+
+def test_a_known_mistake_is_named_once_even_if_only_hidden_checks_show_it() -> None:
+    hinted = [
+        CheckResult(
+            check=Check(name=name, task="softmax", hidden=True), status=Status.FAILED, message="secret", hint="Shift <b>"
+        )
+        for name in ("test_a", "test_b")
+    ]
+    data = shown(*hinted)
+    assert data["text/plain"].count(f"{HINT} Shift <b>") == 1
+    assert data["text/html"].count("Shift &lt;b&gt;") == 1
+    assert all("secret" not in text for text in data.values())
 
 
 def test_a_message_is_told_once_in_a_cell() -> None:

@@ -28,6 +28,7 @@ MARKS = {
     Status.SKIPPED: ("?", "not measured", "#8a6100"),
     Status.ERROR: ("?", "could not be run; not your fault", "#8a6100"),
 }
+HINT = "A known mistake looks just like this:"
 OPEN = "These points are still open: they were not measured, and a person will look at them."
 
 
@@ -37,7 +38,11 @@ def check_outputs(report: Report, task: Task) -> list[NotebookNode]:
     shown = told_once([result for result in report.of(task) if not result.check.hidden])
     hidden = [result for result in report.of(task) if result.check.hidden]
     head = f"{task.name}: {points(score)} of {points(task.points)} points"
-    data = {"text/plain": _plain(head, shown, hidden, score), "text/html": _html(head, shown, hidden, score)}
+    hints = list(dict.fromkeys(result.hint for result in report.of(task) if result.hint))
+    data = {
+        "text/plain": _plain(head, shown, hidden, hints, score),
+        "text/html": _html(head, shown, hidden, hints, score),
+    }
     outputs = [new_output("display_data", data=data)]
     if score is not None:
         outputs.append(new_output("execute_result", data={"text/plain": repr(float(score))}, execution_count=None))
@@ -95,7 +100,9 @@ def _hidden_line(hidden: list[CheckResult]) -> str:
     return f"{passed} ({', '.join(ends)})" if ends else passed
 
 
-def _plain(head: str, shown: list[CheckResult], hidden: list[CheckResult], score: float | None) -> str:
+def _plain(
+    head: str, shown: list[CheckResult], hidden: list[CheckResult], hints: list[str], score: float | None
+) -> str:
     lines = [head] if score is not None else [head, OPEN]
     for result in shown:
         mark, word, _ = MARKS[result.status]
@@ -104,13 +111,17 @@ def _plain(head: str, shown: list[CheckResult], hidden: list[CheckResult], score
             lines += [f"      {line}" for line in _printable(result.message).splitlines()]
     if hidden:
         lines.append(f"  {_hidden_line(hidden)}")
+    lines += [f"  {HINT} {_printable(hint)}" for hint in hints]
     return "\n".join(lines)
 
 
-def _html(head: str, shown: list[CheckResult], hidden: list[CheckResult], score: float | None) -> str:
+def _html(head: str, shown: list[CheckResult], hidden: list[CheckResult], hints: list[str], score: float | None) -> str:
     rows = [_row(result) for result in shown]
     if hidden:
         rows.append(f'<tr><td></td><td style="text-align:left;color:#444">{escape(_hidden_line(hidden))}</td></tr>')
+    rows += [
+        f'<tr><td></td><td style="text-align:left"><b>{HINT}</b> {escape(_printable(hint))}</td></tr>' for hint in hints
+    ]
     note = f"<p>{escape(OPEN)}</p>" if score is None else ""
     return (
         f'<div><p style="margin:4px 0"><b>{escape(head)}</b></p>{note}'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -55,10 +57,8 @@ class Process:
         """End the process and all that it started in its session; remove its folder."""
         self.channel.close()
         if os.name == "posix":
-            try:
-                os.killpg(self._process.pid, 9)
-            except (ProcessLookupError, PermissionError):
-                pass
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)

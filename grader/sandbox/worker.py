@@ -9,9 +9,9 @@ Requests are trees (see `grader.wire`), each with the id of its call:
     ["get", id, target, name]   ["set", id, target, name, value]
     ["operator", id, name, args]                operator.add and so on, with the object on either side
     ["replace", id, name, function] ["restore", id, name]
-    ["drop", id, handles]
+    ["drop", id, handles]                       has no answer
 and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number, args,
-kwargs]; the last is answered by ["return", id, value] or ["raise", id].
+kwargs]; the last is answered by ["return", id, changes, value] or ["raise", id, changes].
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ import tempfile
 import traceback
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
-import numpy as np
-
+from grader.errors import WireError
 from grader.sandbox.channel import Channel, Closed
-from grader.wire import Decoder, Encoder
+from grader.sandbox.shared import Shared
+from grader.wire import Decoder, Encoder, pack
 
 ABSENT = object()
 MAX_FRAMES = 12
@@ -56,27 +58,38 @@ class Worker:
         self._originals: dict[str, Any] = {}
         self._files: set[str] = set()
         self._scopes: list[Scope] = []
-        self._callbacks: dict[int, Callable[..., Any]] = {}
+        self._callbacks: WeakValueDictionary[int, Callable[..., Any]] = WeakValueDictionary()
 
     def serve(self) -> None:
         """Answer until the other side hangs up."""
-        while True:
-            try:
-                tree, data = self._channel.receive()
-            except Closed:
-                return
-            self._answer(tree, data)
+        with suppress(Closed):
+            while True:
+                self._answer(*self._channel.receive())
 
     def _answer(self, tree: list[Any], data: memoryview) -> None:
         kind, call, *args = tree
+        if kind == "drop":
+            return self._drop(*args)
         scope = Scope(self, call, data)
         self._scopes.append(scope)
         try:
-            answer = scope.encode("ok", getattr(self, f"_do_{kind}")(scope, *args))
+            self._tell(scope, "ok", getattr(self, f"_do_{kind}")(scope, *args))
+        except Closed:
+            raise
         except BaseException as error:
-            answer = scope.encode("error", self._describe(error))
-        self._scopes.pop()
-        self._channel.send(*answer)
+            self._fail(scope, error)
+        finally:
+            self._scopes.pop()
+
+    def _tell(self, scope: Scope, kind: str, *values: Any) -> None:
+        self._channel.send(pack(*scope.encode(kind, *values)))
+
+    def _fail(self, scope: Scope, error: BaseException) -> None:
+        """Tell what was raised; or why it cannot be told what has changed."""
+        try:
+            self._tell(scope, "error", self._describe(error))
+        except WireError as reason:
+            self._tell(Scope(self, scope.call, memoryview(b"")), "error", self._describe(reason))
 
     def _do_load(self, scope: Scope, name: str, cells: list[Any]) -> Any:
         self._module.__name__ = name
@@ -89,7 +102,7 @@ class Worker:
                 exec(compile(source, filename, "exec"), self._module.__dict__)
             except BaseException as error:
                 failures.append((filename, *self._describe(error)))
-        kinds = {key: callable(value) for key, value in vars(self._module).items() if not key.startswith("_")}
+        kinds = {key: callable(value) for key, value in vars(self._module).items() if not str(key).startswith("_")}
         return kinds, failures
 
     def _do_call(self, scope: Scope, target: int, name: str | None, args: Any, kwargs: Any) -> Any:
@@ -119,7 +132,7 @@ class Worker:
         else:
             self._module.__dict__[name] = original
 
-    def _do_drop(self, scope: Scope, handles: list[int]) -> None:
+    def _drop(self, handles: list[int]) -> None:
         for handle in handles:
             if handle and handle in self._objects:
                 del self._numbers[id(self._objects.pop(handle))]
@@ -131,7 +144,7 @@ class Worker:
             self._last += 1
             number = self._numbers[id(value)] = self._last
             self._objects[number] = value
-        return ["h", number, type(value).__name__[:80], callable(value)]
+        return ["h", number, type(value).__name__[:80]]
 
     def resolve(self, tag: str, args: list[Any]) -> Any:
         match tag:
@@ -168,79 +181,53 @@ class Worker:
         return bases[:8], message, frames[-MAX_FRAMES:]
 
     def _callback(self, number: int) -> Callable[..., Any]:
-        if number not in self._callbacks:
-            self._callbacks[number] = lambda *args, **kwargs: self._ask(number, args, kwargs)
-        return self._callbacks[number]
+        function = self._callbacks.get(number)
+        if function is None:
+            function = self._callbacks[number] = lambda *args, **kwargs: self._ask(number, args, kwargs)
+        return function
 
     def _ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of the checks; answer other requests that come meanwhile."""
         scope = self._scopes[-1]
-        self._channel.send(*scope.encode("callback", number, args, kwargs))
+        self._tell(scope, "callback", number, args, kwargs)
+        scope.shared.note()
         while True:
             tree, data = self._channel.receive()
-            if tree[1] == scope.call and tree[0] == "return":
-                return scope.more(data).decode(tree[2])
-            if tree[1] == scope.call and tree[0] == "raise":
+            if tree[1] != scope.call:
+                self._answer(tree, data)
+                continue
+            scope.more(data).changed(tree[2])
+            if tree[0] == "raise":
                 raise CallbackFailed("a function that the check passed in raised an exception")
-            self._answer(tree, data)
+            return scope.decode(tree[3])
 
 
 class Scope:
-    """One request: its numbered mutable values, and what they held when they came."""
+    """One request, and the mutable values that it shares with the checks."""
 
     def __init__(self, worker: Worker, call: str, data: memoryview) -> None:
-        self.call = call
+        self.call, self.shared = call, Shared()
         self._worker = worker
-        self._table: list[Any] = []
-        self._before: list[Any] = []
         self.more(data)
 
     def more(self, data: memoryview) -> Scope:
-        self._decoder = Decoder(data, self._worker.resolve, self._table, self._worker.save_file)
+        self._decoder = Decoder(data, self._worker.resolve, self.shared.table, self._worker.save_file)
         return self
 
     def decode(self, tree: Any) -> Any:
         value = self._decoder.decode(tree)
-        self._before += [snapshot(item) for item in self._table[len(self._before) :]]
+        self.shared.note()
         return value
+
+    def changed(self, changes: Any) -> None:
+        """Take over what the checks changed."""
+        self.shared.apply(changes, self._decoder)
 
     def encode(self, kind: str, *values: Any) -> tuple[Any, list[bytes]]:
         """An answer: what changed among the arguments, then the values."""
-        known = len(self._table)
-        encoder = Encoder(self._worker.handle, self._table)
-        try:
-            now = [snapshot(value) for value in self._table]
-            changed = [number for number in range(known) if not same(self._before[number], now[number])]
-            changes = [[number, encoder.content(self._table[number])] for number in changed]
-            body = [encoder.encode(value) for value in values]
-        except BaseException:
-            del self._table[known:]  # what the other side never hears of must not be referred to
-            raise
-        self._before = now + [snapshot(item) for item in self._table[known:]]
+        encoder = Encoder(self._worker.handle, self.shared.table)
+        changes, body = self.shared.encode(encoder, values)
         return [kind, self.call, changes, *body], encoder.buffers
-
-
-def snapshot(value: Any) -> Any:
-    """What a mutable value holds now, to be compared later."""
-    match value:
-        case np.ndarray():
-            return value.tobytes()
-        case np.random.Generator():
-            return repr(value.bit_generator.state)
-        case dict():
-            return [(key, id(item)) for key, item in value.items()], list(value.values())
-        case list() | set():
-            return [id(item) for item in value], list(value)
-    if hasattr(value, "get_state"):
-        return value.get_state().numpy().tobytes()
-    return value.detach().contiguous().reshape(-1).view(sys.modules["torch"].uint8).numpy().tobytes()
-
-
-def same(before: Any, now: Any) -> bool:
-    """Whether two snapshots are of the same content; containers compare by identity, and keep their parts alive."""
-    if isinstance(before, tuple):
-        return bool(before[0] == now[0])
-    return bool(before == now)
 
 
 def main() -> None:

@@ -1,0 +1,96 @@
+"""Runs check files with pytest inside this process: for grading, and for a notebook's cell."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from grader.plugin import RUN
+from grader.run import Run
+from grader.text import plain
+
+CONFIG = Path(__file__).with_name("grading.ini")
+VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_CURRENT_TEST")
+Stamp = tuple[str, int]
+_imported: dict[str, Stamp] = {}  # check modules that were left in sys.modules: file and time of change
+
+
+def run_checks(run: Run, files: Sequence[Path], root: Path, *, timeouts: bool = False) -> str:
+    """Run check files; the results are then in `run`.
+
+    Args:
+        root: pytest's rootdir.
+        timeouts: whether pytest-timeout watches them.
+
+    Returns:
+        What kept checks from running, and empty if nothing did.
+    """
+    arguments = ["-c", str(CONFIG), f"--rootdir={root}", "--import-mode=importlib", "--noconftest", "-s"]
+    plugins = ["terminal", "cacheprovider", "xdist", *([] if timeouts else ["timeout"])]
+    arguments += ["--continue-on-collection-errors", *(part for name in plugins for part in ("-p", f"no:{name}"))]
+    stamps = dict(_stamp(path) for path in files)
+    _forget_others(stamps)
+    bring = Bring(run)
+    with _clean_environment(), contextlib.redirect_stdout(io.StringIO()):
+        status = pytest.main([*arguments, *map(str, files)], plugins=[bring])
+    _remember(stamps)
+    if bring.problems:
+        _imported.clear()  # pytest leaves behind what it could not import; nothing of that may count next time
+        return "\n".join(bring.problems)
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        return f"pytest ended with {status!s}."
+    return ""
+
+
+class Bring:
+    """Gives pytest the run, and hears of check files that cannot be imported."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.problems: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[RUN] = self._run
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            reason = report.longreprtext.strip().split("\n")[-1].removeprefix("E").strip()
+            self.problems.append(f"{report.nodeid} cannot be imported: {plain(reason)}")
+
+
+@contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Without pytest's variables, which are there again afterwards."""
+    saved = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(saved)
+
+
+def _stamp(path: Path) -> Stamp:
+    return str(path), path.stat().st_mtime_ns
+
+
+def _forget_others(stamps: dict[str, int]) -> None:
+    """pytest keeps check files that it has imported, by name: drop what is now another file, or a changed one."""
+    stems = {Path(path).stem for path in stamps}
+    for name in [name for name in sys.modules if name.rpartition(".")[2] in stems]:
+        path, changed = _imported.get(name, ("", 0))
+        if stamps.get(path) != changed:
+            del sys.modules[name]
+
+
+def _remember(stamps: dict[str, int]) -> None:
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if path in stamps:
+            _imported[name] = path, stamps[path]

@@ -1,0 +1,79 @@
+"""The measured claims, printed again: `make bench`. Ratios come from interleaved runs; the machine's load cancels out."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from grader.assignment import load_assignment
+from grader.grade import environment, grade
+from grader.model import Cell, Limits
+from grader.remote import Session
+from grader.submission import read_submission
+from grader.validate import of_sources
+
+ROOT = Path(__file__).parent.parent
+ECHO = "def echo(x):\n    return x\n\ndef nothing():\n    return None\n"
+ROUNDS = 5
+
+
+def seconds(action: Callable[[], object], times: int = 1) -> float:
+    """Mean seconds of one call."""
+    began = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - began) / times
+
+
+def ratio(one: Callable[[], object], other: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float, float]:
+    """Median seconds of both, and the median of their ratios, from alternating runs."""
+    pairs = [(seconds(one), seconds(other)) for _ in range(rounds)]
+    first, second = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return first, second, statistics.median(a / b for a, b in pairs)
+
+
+def boundary() -> None:
+    """What a call over the boundary costs."""
+    session = Session("echo", (Cell(filename="echo.py", source=ECHO),), Limits())
+    hw = session.module
+    print(f"start of a worker, to the first result      {seconds(lambda: hw.nothing()) * 1e3:10.0f} ms")
+    print(f"call without arguments                      {seconds(hw.nothing, 2000) * 1e6:10.0f} µs")
+    small, large = np.ones((4, 3)), np.ones((1000, 1000))
+    print(f"array of 4 x 3 there and back               {seconds(lambda: hw.echo(small), 2000) * 1e6:10.0f} µs")
+    there, copies, times = ratio(lambda: hw.echo(large), lambda: (large.copy(), large.copy()), 30)
+    print(
+        f"array of 8 MB there and back                {there * 1e3:10.1f} ms ({times:.1f} x two copies of {copies * 1e3:.1f} ms)"
+    )
+    session.close()
+
+
+def grading(name: str) -> None:
+    """What isolation costs a whole submission."""
+    assignment = load_assignment(ROOT, name)
+    reference = read_submission(assignment.solution_dir, assignment)
+    stub = of_sources(assignment, {m: assignment.stub(m).read_text("utf-8") for m in assignment.modules})
+    grade(assignment, reference, isolate=False)
+    isolated, inside, times = ratio(
+        lambda: grade(assignment, reference), lambda: grade(assignment, reference, isolate=False)
+    )
+    print(f"{name}, reference, isolated                    {isolated:10.2f} s")
+    print(f"{name}, reference, in the grader's process     {inside:10.2f} s  (isolated costs {times:.2f} x)")
+    print(f"{name}, stub, isolated                         {seconds(lambda: grade(assignment, stub)):10.2f} s")
+
+
+def main() -> None:
+    versions = ", ".join(f"{key} {value}" for key, value in environment(True).items())
+    print(f"{platform.machine()}, {platform.system()}; {versions}")
+    boundary()
+    for name in sys.argv[1:] or ["hw1"]:
+        grading(name)
+
+
+if __name__ == "__main__":
+    main()
