@@ -395,9 +395,7 @@ class Call:
         except Exception as error:
             self._failed = error
             parts = self._told("raise")
-        self._deadline += (
-            time.monotonic() - began
-        )  # the time that a function of the checks took is not the submission's
+        self._deadline += time.monotonic() - began  # time that is not the submission's
         self._channel.send(parts, self._deadline)
 
     def _told(self, kind: str, *values: Any) -> list[bytes]:

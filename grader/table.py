@@ -22,7 +22,7 @@ def write_tables(terminal: TerminalReporter, reports: Collection[Report], *, sel
     Args:
         selected: whether perhaps not all checks were run.
     """
-    terminal.section("your work", sep="=", bold=True)
+    terminal.write_sep("=", "your work", bold=True)
     for report in reports:
         if len(reports) > 1:
             terminal.write_line(printable(terminal, report.assignment), bold=True)
@@ -52,7 +52,7 @@ def _write_table(terminal: TerminalReporter, report: Report) -> None:
         todo, room = next_step(task, results), max(width - len(head) - 3, 20)
         todo = todo if len(todo) <= room else todo[: room - 1].rstrip() + "…"
         terminal.write_line(printable(terminal, f"  {todo}" if todo else ""))
-    terminal.write_line(f"{'total':<{name_width}}  {_points(report.score, report.max_score)}", bold=True)
+    terminal.write_line(f"{'total':<{name_width}}  {_points(report.score, report.max_score).rstrip()}", bold=True)
 
 
 def next_step(task: Task, results: tuple[CheckResult, ...]) -> str:
@@ -89,4 +89,4 @@ def _to_write(task: Task, results: list[CheckResult], *, untouched: bool) -> str
 
 
 def _points(score: float | None, out_of: float) -> str:
-    return f"{'?' if score is None else f'{score:.4g}':>5} / {out_of:>3g}"
+    return f"{'?' if score is None else f'{score:.4g}':>5} / {out_of:<3g}"

@@ -39,7 +39,7 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
     yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
     yield from _whole(assignment, "stub", assignment.stub, 0.0)
     for mutant in load_mutants(assignment):
-        yield _mutant(assignment, mutant, thorough)
+        yield prove_mutant(assignment, mutant, thorough=thorough)
     for variant in load_variants(assignment):
         submission = of_sources(assignment, {variant.module: variant.source})
         yield _scored(
@@ -50,6 +50,26 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
     )
     for name, files in _public(assignment, wheel):
         yield _none(f"answers in {name}", leaks(assignment, files), f"none in {len(files)} files")
+
+
+def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = False) -> Finding:
+    """Whether a mutant is killed by the check that it names."""
+    submission = of_sources(assignment, {mutant.module: mutant.source})
+    report = grade(assignment, submission, tasks=None if thorough else [mutant.task])
+    killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
+    others = sorted(
+        {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}
+    )
+    named = any(result.hint == mutant.hint for result in report.results)
+    problems = []
+    if mutant.killed_by not in killers:
+        problems.append(f"survives {mutant.killed_by}")
+    if others:
+        problems.append(f"costs points of other tasks too: {', '.join(others)}")
+    if report.open_tasks:
+        problems.append(f"a check failed by itself: {_line(next(r for r in report.results if not r.status.settled))}")
+    detail = "; ".join(problems) or f"killed by {mutant.killed_by}" + ("" if named else " (its hint is not given)")
+    return Finding(what=f"mutant {mutant.name}", ok=not problems, detail=detail)
 
 
 def assignment_total(assignment: Assignment) -> float:
@@ -87,25 +107,6 @@ def _scored(what: str, report: Report, expected: float) -> Finding:
     if not ok:
         detail += f", expected {expected:g}" + "".join(f"\n{_line(result)}" for result in wrong)
     return Finding(what=what, ok=ok, detail=detail)
-
-
-def _mutant(assignment: Assignment, mutant: Mutant, thorough: bool) -> Finding:
-    submission = of_sources(assignment, {mutant.module: mutant.source})
-    report = grade(assignment, submission, tasks=None if thorough else [mutant.task])
-    killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
-    others = sorted(
-        {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}
-    )
-    named = any(result.hint == mutant.hint for result in report.results)
-    problems = []
-    if mutant.killed_by not in killers:
-        problems.append(f"survives {mutant.killed_by}")
-    if others:
-        problems.append(f"costs points of other tasks too: {', '.join(others)}")
-    if report.open_tasks:
-        problems.append(f"a check failed by itself: {_line(next(r for r in report.results if not r.status.settled))}")
-    detail = "; ".join(problems) or f"killed by {mutant.killed_by}" + ("" if named else " (its hint is not given)")
-    return Finding(what=f"mutant {mutant.name}", ok=not problems, detail=detail)
 
 
 def _none(what: str, found: list[str], good: str) -> Finding:

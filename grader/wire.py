@@ -180,6 +180,8 @@ def tensor_bytes(value: torch.Tensor) -> bytes:
     """What a dense tensor in main memory holds, in C order."""
     import torch
 
+    if not value.numel():  # has no strides that could be viewed as bytes
+        return b""
     dense = value.detach().resolve_conj().resolve_neg().contiguous()
     return dense.reshape(-1).view(torch.uint8).numpy().tobytes()
 

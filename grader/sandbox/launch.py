@@ -33,7 +33,8 @@ class Process:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-m", "grader.sandbox.worker", str(theirs.fileno())],
+                # As -I, which would ignore the hash seed as well.
+                [sys.executable, "-P", "-s", "-B", "-m", "grader.sandbox.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

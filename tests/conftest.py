@@ -1,0 +1,3 @@
+"""pytest's own tester of plugins, for the tests of ours."""
+
+pytest_plugins = ["pytester"]

@@ -1,0 +1,127 @@
+"""The course itself: what `grader validate` proves, assignment by assignment, and that its notebooks run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grader.assignment import assignment_names, checks, load_assignment, load_mutants, load_variants
+from grader.build import build
+from grader.grade import grade
+from grader.leaks import leaks, read_files
+from grader.model import Assignment, Mutant, Status, Variant
+from grader.validate import assignment_total, of_sources, prove_mutant
+
+ROOT = Path(__file__).parent.parent
+ASSIGNMENTS = [load_assignment(ROOT, name) for name in assignment_names(ROOT)]
+MUTANTS = [(assignment, mutant) for assignment in ASSIGNMENTS for mutant in load_mutants(assignment)]
+VARIANTS = [(assignment, variant) for assignment in ASSIGNMENTS for variant in load_variants(assignment)]
+CHECKS = {"hw1": 74}  # pinned, so that no check is lost unseen
+
+each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
+
+
+def sources(assignment: Assignment, folder: Path) -> dict[str, str]:
+    return {module: (folder / f"{module}.py").read_text(encoding="utf-8") for module in assignment.modules}
+
+
+@each_assignment
+@pytest.mark.parametrize("isolate", [True, False], ids=["isolated", "in_process"])
+def test_the_reference_earns_every_automatic_point(assignment: Assignment, isolate: bool) -> None:
+    report = grade(assignment, of_sources(assignment, sources(assignment, assignment.solution_dir)), isolate=isolate)
+    assert [r for r in report.results if r.status is not Status.PASSED] == []
+    assert report.score == assignment_total(assignment)
+
+
+@each_assignment
+@pytest.mark.parametrize("isolate", [True, False], ids=["isolated", "in_process"])
+def test_every_check_of_the_stub_is_not_started(assignment: Assignment, isolate: bool) -> None:
+    report = grade(assignment, of_sources(assignment, sources(assignment, assignment.student_dir)), isolate=isolate)
+    assert {result.status for result in report.results} == {Status.NOT_STARTED}
+    assert report.score == 0
+
+
+@each_assignment
+def test_the_reference_passes_whatever_examples_are_drawn(assignment: Assignment) -> None:
+    for seed in ("one", "two"):
+        work = of_sources(assignment, sources(assignment, assignment.solution_dir))
+        report = grade(replace(assignment, seed=seed), work, isolate=False)
+        assert [(r.check.name, r.message) for r in report.results if r.status is not Status.PASSED] == []
+
+
+@pytest.mark.parametrize(("assignment", "mutant"), MUTANTS, ids=[f"{a.name}-{m.name}" for a, m in MUTANTS])
+def test_every_mutant_is_killed_by_the_check_it_names(assignment: Assignment, mutant: Mutant) -> None:
+    finding = prove_mutant(assignment, mutant)
+    assert finding.ok, finding.detail
+
+
+@pytest.mark.parametrize(("assignment", "variant"), VARIANTS, ids=[f"{a.name}-{v.name}" for a, v in VARIANTS])
+def test_every_variant_earns_full_marks(assignment: Assignment, variant: Variant) -> None:
+    report = grade(assignment, of_sources(assignment, {variant.module: variant.source}), hints=False)
+    assert [(r.check.name, r.message) for r in report.results if r.status is not Status.PASSED] == []
+
+
+@each_assignment
+def test_no_check_is_lost(assignment: Assignment) -> None:
+    assert len(checks(assignment)) == CHECKS[assignment.name]
+
+
+@each_assignment
+def test_at_least_three_variants_and_a_mutant_for_each_task(assignment: Assignment) -> None:
+    assert len(load_variants(assignment)) >= 3
+    assert {mutant.task for mutant in load_mutants(assignment)} == {task.name for task in assignment.tasks}
+
+
+@each_assignment
+def test_generated_files_are_in_step(assignment: Assignment) -> None:
+    assert build(ROOT, [assignment.name], check=True) == []
+
+
+@each_assignment
+def test_no_answer_is_in_what_students_get(assignment: Assignment) -> None:
+    for folder in (assignment.student_dir, assignment.release_dir):
+        files = read_files(folder)
+        assert len(files) >= 3
+        assert leaks(assignment, files) == []
+
+
+def test_no_answer_is_in_a_built_wheel(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = read_files(wheel)
+    assert any(name.endswith("grading.ini") for name in files)
+    for assignment in ASSIGNMENTS:
+        assert leaks(assignment, files) == []
+
+
+@each_assignment
+def test_the_notebook_runs_from_top_to_bottom_with_the_reference(assignment: Assignment, tmp_path: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    for path in (*assignment.release_dir.glob("test_*.py"), *assignment.solution_dir.glob("*.ipynb")):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    notebook = nbformat.read(tmp_path / f"{assignment.notebook}.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    texts = [output["data"]["text/plain"] for output in shown if "data" in output]
+    assert sum("public checks pass" in text for text in texts) == len(assignment.tasks)
+    assert not any("✗" in text for text in texts)
+    assert any("image/png" in output.get("data", {}) for output in shown)
+    assert not any(output.get("name") == "stderr" for output in shown)
+
+
+@each_assignment
+def test_the_experiments_run_as_a_script(assignment: Assignment) -> None:
+    script = assignment.solution_dir / "experiments.py"
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script.name], cwd=script.parent, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
