@@ -68,22 +68,23 @@ def build(ctx: click.Context, assignments: tuple[str, ...], check: bool) -> None
 @click.pass_context
 def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | None, thorough: bool, quiet: bool) -> None:
     """Prove ASSIGNMENTS right: reference, stub, mutants, variants, leaks."""
-    from rich.console import Console
-
     from grader.assignment import load_assignment
-    from grader.report import show_finding
+    from grader.report import make_console, show_finding
     from grader.validate import validate as prove
 
-    root, console = ctx.obj(), Console()
-    total = wrong = 0
+    root, console = ctx.obj(), make_console()
+    total, wrong = 0, []
     for name in _names(root, assignments):
         console.rule(name, align="left")
         for finding in prove(load_assignment(root, name), wheel=wheel, thorough=thorough):
-            total, wrong = total + 1, wrong + (not finding.ok)
+            total += 1
+            if not finding.ok:
+                wrong.append(f"{name}: {finding.what}")
             if not (quiet and finding.ok):
                 show_finding(console, finding)
-    console.print(f"{total - wrong} of {total} as they should be." if wrong else f"All {total} as they should be.")
-    sys.exit(1 if wrong else 0)
+    if wrong:
+        raise click.ClickException("\n".join([f"{len(wrong)} of {total} are not as they should be:", *wrong]))
+    console.print(f"All {total} as they should be.")
 
 
 @main.command()
@@ -96,21 +97,19 @@ def grade(ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file
 
     A folder that holds one folder for each student, such as submitted/, is a whole class.
     """
-    from rich.console import Console
-
     from grader.assignment import load_assignment
     from grader.grade import grade_path
-    from grader.report import as_csv, show_class, show_report
+    from grader.report import as_csv, make_console, show_class, show_report
+    from grader.text import plain
 
-    work, console = load_assignment(ctx.obj(), assignment), Console()
+    work, console = load_assignment(ctx.obj(), assignment), make_console()
     found = [entry for path in paths for entry in submissions(path, assignment)]
     reports = []
     for student, path in found:
         reports.append(grade_path(work, path, student))
         if len(found) > 1:
-            console.print(
-                f"{student}: {reports[-1].score:.4g} / {reports[-1].max_score:g}", markup=False, highlight=False
-            )
+            line = f"{plain(student)}: {reports[-1].score:.4g} / {reports[-1].max_score:g}"
+            console.print(line, markup=False)
     if len(reports) == 1:
         show_report(console, reports[0])
     else:
@@ -133,11 +132,10 @@ def grade(ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file
 @click.pass_context
 def demo(ctx: click.Context, assignment: str, into: Path) -> None:
     """Show the whole path: release ASSIGNMENT, hand in for a small class, grade it with nbgrader."""
-    from rich.console import Console
-
     from grader.demo import run_demo
+    from grader.report import make_console
 
-    run_demo(Console(), ctx.obj(), assignment, into)
+    run_demo(make_console(), ctx.obj(), assignment, into)
 
 
 def submissions(path: Path, assignment: str) -> list[tuple[str, Path]]:
@@ -148,12 +146,20 @@ def submissions(path: Path, assignment: str) -> list[tuple[str, Path]]:
     if not path.exists():
         raise click.BadParameter(f"there is no {path}", param_hint="PATHS")
     if path.is_file() or any(path.glob("*.py")) or any(path.glob("*.ipynb")):
-        return [(path.stem if path.is_file() else path.name, path)]
+        return [(_student(path, assignment), path)]
     students = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
     found = [(folder.name, inner if (inner := folder / assignment).is_dir() else folder) for folder in students]
     if not found:
         raise click.BadParameter(f"{path} holds no submission", param_hint="PATHS")
     return found
+
+
+def _student(path: Path, assignment: str) -> str:
+    """The name of a submission: submitted/ada/hw1 is ada's."""
+    whole = path.resolve()
+    if path.is_file():
+        return whole.stem
+    return whole.parent.name if whole.name == assignment else whole.name
 
 
 def _names(root: Path, given: tuple[str, ...]) -> list[str]:

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from grader.assignment import load_assignment, load_mutants, load_variants
 from grader.build import build
 from grader.errors import CourseError
+from grader.gradebook.feedback import HINT
 from grader.gradebook.segments import definitions
 from grader.model import Assignment
+from grader.report import make_table
+from grader.text import plain
 
 COPIED = ("assignments", "solutions", "release", "nbgrader_config.py")
 MARK = ".made-by-grader-demo"
-MUTANTS = 4  # of the assignment, spread over its tasks
+MISTAKES = 4  # of the assignment's mutants, spread over its tasks
+PLAIN_SECONDS = 15.0  # between two lines of progress where no terminal shows one that changes
+STORY = 24  # characters of it, at least, however narrow the terminal
+MESSAGE_INDENT = " " * 6  # of a check's message, in what a check cell shows
+HIDDEN_TROUBLE = re.compile(r"hidden checks passed \(")
+Progress = Callable[[str], None]  # is told how far a step has come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +53,16 @@ def run_demo(console: Console, root: Path, name: str, into: Path) -> None:
     """
     course = _fresh(root, into)
     assignment = load_assignment(course, name)
-    _step(console, "generated files are in step", lambda: _require_built(course, name))
-    _step(console, f"nbgrader generate_assignment {name}", lambda: _nbgrader(course, "generate_assignment", name))
+    _step(console, "generated files are in step", lambda _: _require_built(course, name))
+    _command(console, course, "generate_assignment", name)
     pupils = list(a_class(assignment))
     for pupil in pupils:
         _hand_in(course / "submitted" / pupil.name / name, pupil)
     console.print(f"     {len(pupils)} students handed in: submitted/<student>/{name}/")
-    _step(console, f"nbgrader autograde {name}", lambda: _nbgrader(course, "autograde", name))
-    _step(console, f"nbgrader generate_feedback {name}", lambda: _nbgrader(course, "generate_feedback", name))
-    _step(console, "nbgrader export", lambda: _nbgrader(course, "export", "--to=grades.csv"))
-    _show(console, course, assignment, pupils)
+    _command(console, course, "autograde", name, results=f"autograded/*/{name}/*.ipynb", of=len(pupils))
+    _command(console, course, "generate_feedback", name, results=f"feedback/*/{name}/*.html", of=len(pupils))
+    _command(console, course, "export", "--to=grades.csv")
+    show_results(console, course, assignment, pupils)
 
 
 def a_class(assignment: Assignment) -> Iterator[Pupil]:
@@ -66,47 +77,42 @@ def a_class(assignment: Assignment) -> Iterator[Pupil]:
     def notebook(*sources: str, only: list[str] | None = None, copy: str = "") -> str:
         return _filled(released, names if only is None else only, *sources, copy=copy)
 
-    yield Pupil(name="ada", story="the reference, as a notebook", files={f"{module}.ipynb": notebook(reference)})
-    yield Pupil(name="ben", story="the notebook as it was released", files={f"{module}.ipynb": released})
+    yield Pupil(name="ada", story="the reference", files={f"{module}.ipynb": notebook(reference)})
+    yield Pupil(name="ben", story="nothing was written", files={f"{module}.ipynb": released})
     for pupil, variant in zip(("cleo", "dora", "emil"), load_variants(assignment), strict=False):
-        yield Pupil(
-            name=pupil, story=f"correct in another style: {variant.name}", files={f"{module}.py": variant.source}
-        )
+        yield Pupil(name=pupil, story=f"another style: {variant.name}", files={f"{module}.py": variant.source})
     mutants = load_mutants(assignment)
-    for number, pupil in enumerate(("finn", "gwen", "hugo", "iris")[:MUTANTS]):
-        mutant = mutants[(2 * number + 1) * len(mutants) // (2 * MUTANTS)]
-        yield Pupil(name=pupil, story=f"one mistake: {mutant.name}", files={f"{mutant.module}.py": mutant.source})
-    yield Pupil(
-        name="jack", story="half done, as a notebook", files={f"{module}.ipynb": notebook(reference, only=half)}
-    )
+    shown = min(MISTAKES, len(mutants))
+    for number, pupil in enumerate(("finn", "gwen", "hugo", "iris")[:shown]):
+        mutant = mutants[(2 * number + 1) * len(mutants) // (2 * shown)]
+        yield Pupil(name=pupil, story=f"mistake: {mutant.name}", files={f"{mutant.module}.py": mutant.source})
+    yield Pupil(name="jack", story="half done", files={f"{module}.ipynb": notebook(reference, only=half)})
     yield Pupil(
         name="kate", story="a syntax error", files={f"{module}.py": reference.replace("    return ", "    retrun ", 1)}
     )
     yield Pupil(name="liam", story="renamed the file", files={f"{module}_final_v2.py": reference})
     yield Pupil(
         name="mona",
-        story=f"an endless loop in {first}",
+        story="an endless loop",
         files={f"{module}.py": _instead(stub, reference, first, "while True:\n        pass")},
     )
     yield Pupil(
         name="nils",
-        story=f"os._exit(0) in {first}",
+        story="os._exit(0)",
         files={f"{module}.py": _instead(stub, reference, first, "import os\n    os._exit(0)")},
     )
     yield Pupil(
         name="olga",
-        story="a solution cell twice, one a draft",
+        story="a cell twice, one a draft",
         files={f"{module}.ipynb": notebook(reference, copy=first)},
     )
-    yield Pupil(
-        name="paul", story="a notebook cut off while uploading", files={f"{module}.ipynb": notebook(reference)[:3000]}
-    )
+    yield Pupil(name="paul", story="cut off while uploading", files={f"{module}.ipynb": notebook(reference)[:3000]})
     yield Pupil(
         name="quin",
         story="saved in Latin-1",
         files={f"{module}.py": ("# Lösung\n" + reference).encode("latin-1", "replace")},
     )
-    yield Pupil(name="rosa", story="handed in a text file", files={"readme.txt": "I will hand in later."})
+    yield Pupil(name="rosa", story="only a text file", files={"readme.txt": "I will hand in later."})
 
 
 def _filled(released: str, names: list[str], source: str, *, copy: str = "") -> str:
@@ -153,25 +159,54 @@ def _require_built(course: Path, name: str) -> None:
         raise CourseError("\n".join(["Generated files are out of step. Make them: grader build", *lines]))
 
 
-def _nbgrader(course: Path, *arguments: str) -> None:
+def _command(console: Console, course: Path, *arguments: str, results: str = "", of: int = 0) -> None:
+    """Run an nbgrader command as a step that counts what fits the pattern `results`, until there are `of` of them."""
+
+    def made() -> str:
+        return f"{len(list(course.glob(results)))} of {of}" if results else ""
+
+    _step(
+        console,
+        f"nbgrader {' '.join(arguments)}",
+        lambda progress: _nbgrader(course, *arguments, meanwhile=lambda: progress(made())),
+    )
+
+
+def _nbgrader(course: Path, *arguments: str, meanwhile: Callable[[], None]) -> None:
     log = course / f"nbgrader-{arguments[0]}.log"
-    with log.open("w") as out:
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *arguments],
-            cwd=course,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            command, cwd=course, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.5)
+                break
+            meanwhile()
+    if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise CourseError(f"nbgrader {' '.join(arguments)} failed (all of its output: {log}):\n{tail}")
 
 
-def _step(console: Console, what: str, action: object) -> None:
-    began = time.monotonic()
-    with console.status(what):
-        action()  # type: ignore[operator]
+def _step(console: Console, what: str, action: Callable[[Progress], None]) -> None:
+    """Do something that takes a while, and show how far it has come."""
+    began = said = time.monotonic()
+    with console.status(what) as status:
+
+        def progress(text: str) -> None:
+            nonlocal said
+            now = time.monotonic()
+            line = f"{what} [dim]{text} {now - began:.0f} s[/]"
+            if console.is_terminal:
+                status.update(line)
+            elif now - said >= PLAIN_SECONDS:
+                said = now
+                console.print(f"     {line}")
+
+        action(progress)
     console.print(f"[green]ok[/]   {what} [dim]{time.monotonic() - began:.0f} s[/]", highlight=False)
 
 
@@ -181,17 +216,17 @@ def _hand_in(folder: Path, pupil: Pupil) -> None:
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _show(console: Console, course: Path, assignment: Assignment, pupils: list[Pupil]) -> None:
+def show_results(console: Console, course: Path, assignment: Assignment, pupils: Sequence[Pupil]) -> None:
+    """Who got what and why, one line each, and where to look further."""
     with (course / "grades.csv").open(newline="") as file:
-        scores = {row["student_id"]: float(row["raw_score"] or 0) for row in csv.DictReader(file)}
-    total = sum(task.points for task in assignment.tasks)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("student")
-    table.add_column("handed in")
-    table.add_column(f"of {total:g}", justify="right")
-    table.add_column("why", overflow="ellipsis", no_wrap=True)
+        rows = [row for row in csv.DictReader(file) if row["assignment"] == assignment.name]
+    scores = {row["student_id"]: float(row["raw_score"] or 0) for row in rows}
+    points = f"of {sum(task.points for task in assignment.tasks):g}"
+    table = make_table("student", points, "handed in", last="why", numbers=[points])
     for pupil in pupils:
-        table.add_row(pupil.name, pupil.story, f"{scores.get(pupil.name, 0):.4g}", _why(course, assignment, pupil.name))
+        story = plain(pupil.story, max(STORY, console.width // 3))
+        why = Text(plain(_why(course, assignment, pupil.name)))
+        table.add_row(pupil.name, f"{scores.get(pupil.name, 0):.4g}", story, why)
     console.print()
     console.print(table)
     console.print(
@@ -208,17 +243,23 @@ def _why(course: Path, assignment: Assignment, student: str) -> str:
     path = course / "autograded" / student / assignment.name / f"{assignment.notebook}.ipynb"
     if not path.is_file():
         return "not graded"
-    lost: list[str] = []
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        for output in cell.get("outputs", ()):
-            text = "".join(output.get("data", {}).get("text/plain", ""))
-            lines = [line.strip() for line in text.split("\n")]
-            bad = [number for number, line in enumerate(lines) if line.startswith("✗")]
-            if bad:
-                lost.append(lines[bad[0] + 1] if bad[0] + 1 < len(lines) else lines[bad[0]])
-            elif any(line.startswith("–") for line in lines):
-                lost.append("not started")
-    if not lost:
-        return ""
-    rest = len(lost) - 1
-    return lost[0] + (f" (+{rest} more tasks)" if rest else "")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = [output.get("data", {}).get("text/plain", "") for cell in cells for output in cell.get("outputs", ())]
+    lost = [reason for text in texts if (reason := _reason("".join(text).split("\n")))]
+    rest = f"(+{len(lost) - 1}) " if len(lost) > 1 else ""  # first, since the end is what is cut off
+    return rest + lost[0] if lost else "all checks passed"
+
+
+def _reason(lines: list[str]) -> str:
+    """Why a task did not earn all its points, in one line of what its check cell shows; empty if it did."""
+    if hints := [line.strip() for line in lines if HINT in line]:
+        return hints[0].removeprefix(HINT).strip()
+    for line, after in pairwise([*lines, ""]):
+        match line.strip()[:1]:
+            case "✗":
+                return after.strip() if after.startswith(MESSAGE_INDENT) else line.strip()
+            case "–":
+                return "not started"
+            case "?":
+                return line.strip()
+    return next((line.strip() for line in lines if HIDDEN_TROUBLE.search(line)), "")

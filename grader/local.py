@@ -67,14 +67,17 @@ class LocalModule:
     """The student's module; a name that it lacks is explained."""
 
     def __init__(self, name: str, namespace: dict[str, Any], failures: tuple[BaseException, ...]) -> None:
-        self.__dict__.update(_name=name, _namespace=namespace, _failures=failures)
+        self.__dict__.update(_name=name, _namespace=namespace)
+        self.__dict__.update(_failures=[(failure, failure.__traceback__) for failure in failures])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self._namespace:
             return self._namespace[name]
-        raise missing(self._name, name, [key for key in self._namespace if not key.startswith("_")], self._failures)
+        for failure, where in self._failures:
+            raise failure.with_traceback(where)  # as it was raised, and not with all the checks that met it since
+        raise missing(self._name, name, [key for key in self._namespace if not key.startswith("_")], ())
 
     def __repr__(self) -> str:
         return f"<module {self._name!r}>"

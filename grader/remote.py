@@ -278,14 +278,15 @@ class Session:
             self._next_callback += 1
         return number
 
-    def encoder(self, table: list[Any]) -> Encoder:
-        """An encoder for values on their way to the worker."""
+    def encoder(self, table: list[Any], kept: list[RemoteObject]) -> Encoder:
+        """An encoder for values on their way to the worker; `kept` holds the objects that it found for functions."""
 
         def foreign(value: Any) -> list[Any]:
             if isinstance(value, RemoteObject):
                 return ["h", self.number(value)]
             if isinstance(value, RemoteFunction):
-                return foreign(value._object())
+                kept.append(value._object())
+                return foreign(kept[-1])
             if isinstance(value, Path):
                 content = value.read_bytes()
                 encoder.buffers.append(content)
@@ -339,6 +340,7 @@ class Call:
         self.seconds = seconds if until is None or deadline <= until else session.limits.check_seconds
         self._deadline = deadline if until is None else min(deadline, until)
         self._shared = Shared()
+        self._kept: list[RemoteObject] = []
         self._failed: BaseException | None = None
         self.open = False
         self.sent: tuple[list[Any], list[bytes]] | None = None
@@ -365,7 +367,7 @@ class Call:
                     raise WireError("an answer is of no known kind")
 
     def _asked(self, kind: str, args: tuple[Any, ...]) -> list[bytes]:
-        encoder = self._session.encoder(self._shared.table)
+        encoder = self._session.encoder(self._shared.table, self._kept)
         body = [encoder.encode(arg) if self._is_value(kind, place) else arg for place, arg in enumerate(args)]
         self.sent = body, encoder.buffers
         return pack([kind, self._id, *body], encoder.buffers)
@@ -399,7 +401,7 @@ class Call:
         self._channel.send(parts, self._deadline)
 
     def _told(self, kind: str, *values: Any) -> list[bytes]:
-        encoder = self._session.encoder(self._shared.table)
+        encoder = self._session.encoder(self._shared.table, self._kept)
         changes, body = self._shared.encode(encoder, values)
         return pack([kind, self._id, changes, *body], encoder.buffers)
 

@@ -1,14 +1,18 @@
-"""What the command line prints: reports and findings as tables."""
+"""What the command line prints: reports and findings as tables.
+
+Whatever came from a submission goes through `Text` and `plain`: no markup, no emoji, nothing that steers a terminal.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from grader.model import CheckResult, Report, Status
 from grader.table import next_step
@@ -16,6 +20,26 @@ from grader.text import plain
 from grader.validate import Finding
 
 STYLES = {Status.PASSED: "green", Status.NOT_STARTED: "dim", Status.SKIPPED: "yellow", Status.ERROR: "yellow"}
+WIDTH = 120  # where no terminal says how wide it is
+LINE, MESSAGE = 400, 4_000  # characters that are shown of a line, of a whole message
+NAME = 30
+
+
+def make_console() -> Console:
+    """Standard output: as wide as the terminal, or wide enough to read in a log."""
+    console = Console(emoji=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH
+    return console
+
+
+def make_table(*columns: str, last: str, numbers: Iterable[str] = ()) -> Table:
+    """A table of one line a row: `columns` as wide as they need, and `last` in the room that is left."""
+    table = Table(box=None, header_style="bold", pad_edge=False, expand=True)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="ellipsis", no_wrap=True)
+    table.add_column(last, overflow="ellipsis", no_wrap=True, ratio=1)
+    return table
 
 
 def show_report(console: Console, report: Report, *, hidden: bool = True) -> None:
@@ -24,52 +48,63 @@ def show_report(console: Console, report: Report, *, hidden: bool = True) -> Non
     Args:
         hidden: False leaves out what hidden checks said, for eyes that must not see them.
     """
-    title = " ".join(part for part in (report.student, report.assignment) if part)
-    table = Table(title=escape(title), title_justify="left", box=None, header_style="bold", pad_edge=False)
-    table.add_column("task")
-    table.add_column("points", justify="right")
-    table.add_column("checks", justify="right")
-    table.add_column("next", overflow="ellipsis", no_wrap=True)
+    console.print(_text(f"{report.student} {report.assignment}".strip(), style="italic"))
+    if reason := _one_reason(report):
+        console.print(f"{report.score:.4g} / {report.max_score:g}", style="bold")
+        console.print(Text(plain(reason, MESSAGE, lines=True)), soft_wrap=True)
+    else:
+        _show_tasks(console, report)
+        told: set[str] = set()
+        for result in report.results:
+            if result.status not in (Status.PASSED, Status.NOT_STARTED) and (hidden or not result.check.hidden):
+                _show_result(console, result, told)
+        console.print()
+    for note in report.notes:
+        if note != reason:
+            console.print(_text(f"note: {note}"), soft_wrap=True)
+    environment = "  ".join(f"{key}: {value}" for key, value in report.environment.items())
+    console.print(_text(environment, style="dim"), soft_wrap=True)
+
+
+def _show_tasks(console: Console, report: Report) -> None:
+    table = make_table("task", "points", "checks", last="next", numbers=("points", "checks"))
     for task in report.tasks:
         results = report.of(task)
         passed = sum(result.status is Status.PASSED for result in results)
-        score = report.score_of(task)
-        shown = "open" if score is None else f"{score:.4g}"
-        table.add_row(
-            task.name, f"{shown} / {task.points:g}", f"{passed} of {len(results)}", escape(next_step(task, results))
-        )
+        score = f"{_points(report.score_of(task))} / {task.points:g}"
+        table.add_row(task.name, score, f"{passed} of {len(results)}", _text(next_step(task, results)))
     table.add_row("total", f"{report.score:.4g} / {report.max_score:g}", "", "", style="bold")
     console.print(table)
-    for result in report.results:
-        if result.status not in (Status.PASSED, Status.NOT_STARTED) and (hidden or not result.check.hidden):
-            _show_result(console, result)
-    for note in report.notes:
-        console.print(f"note: {escape(plain(note, 400))}")
-    console.print("  ".join(f"{key}: {value}" for key, value in report.environment.items()), style="dim", markup=False)
 
 
-def _show_result(console: Console, result: CheckResult) -> None:
+def _show_result(console: Console, result: CheckResult, told: set[str]) -> None:
+    """One check, and what the student reads; nothing that an earlier check of the same submission has `told`."""
     kind = "hidden check" if result.check.hidden else "check"
-    style = STYLES.get(result.status, "red")
-    console.print(
-        f"\n[{style}]{result.status}[/] {kind} {escape(result.check.name)} [dim](task {result.check.task})[/]"
-    )
+    status = (result.status.replace("_", " "), STYLES.get(result.status, "red"))
+    console.print()
+    console.print(Text.assemble(status, f" {kind} {result.check.name} ", (f"(task {result.check.task})", "dim")))
     for text in (result.message, f"Known mistake: {result.hint}" if result.hint else ""):
-        for line in text.split("\n") if text else ():
-            console.print(f"  {line}", markup=False, highlight=False)
+        lines = plain(text, MESSAGE, lines=True).split("\n") if text else []
+        for line in ["as above"] if text and text in told else lines:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+        told.add(text)
 
 
 def show_class(console: Console, reports: Sequence[Report]) -> None:
     """A class: one line a submission."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("student")
-    table.add_column("score", justify="right")
-    table.add_column("what cost points", overflow="ellipsis", no_wrap=True)
+    table = make_table("student", "score", last="what cost points", numbers=("score",))
     for report in reports:
         lost = [task for task in report.tasks if report.score_of(task) != task.points]
         why = ", ".join(f"{task.name} {_points(report.score_of(task))}/{task.points:g}" for task in lost)
-        table.add_row(escape(report.student), f"{report.score:.4g} / {report.max_score:g}", escape(why))
+        score = f"{report.score:.4g} / {report.max_score:g}"
+        table.add_row(_text(report.student, limit=NAME), score, _text(_one_reason(report) or why))
     console.print(table)
+
+
+def _one_reason(report: Report) -> str:
+    """What all checks say alike, as of a submission that cannot be read; empty if they differ."""
+    messages = {result.message for result in report.results}
+    return messages.pop() if len(messages) == 1 else ""
 
 
 def as_csv(reports: Iterable[Report]) -> str:
@@ -87,10 +122,17 @@ def as_csv(reports: Iterable[Report]) -> str:
 
 
 def show_finding(console: Console, finding: Finding) -> None:
-    """One line of `grader validate`, as it is found."""
-    mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
-    console.print(f"{mark} {escape(finding.what):<46} {escape(finding.detail)}", highlight=False, soft_wrap=True)
+    """One line of `grader validate`, as it is found; further lines are indented."""
+    mark = ("ok  ", "green") if finding.ok else ("FAIL", "red")
+    first, *more = plain(finding.detail, MESSAGE, lines=True).split("\n")
+    console.print(Text.assemble(mark, f" {finding.what:<46} {first}"), soft_wrap=True)
+    for line in more:
+        console.print(Text(f"       {line.strip()}"), soft_wrap=True)
 
 
 def _points(score: float | None) -> str:
     return "open" if score is None else f"{score:.4g}"
+
+
+def _text(text: str, limit: int = LINE, style: str = "") -> Text:
+    return Text(plain(text, limit), style=style)

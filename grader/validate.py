@@ -114,11 +114,11 @@ def _none(what: str, found: list[str], good: str) -> Finding:
 
 
 def _public(assignment: Assignment, wheel: Path | None) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """What students get, by name."""
-    yield "assignments/", dict(read_files(assignment.student_dir))
-    yield "release/", dict(read_files(assignment.release_dir))
+    """What students get, by name; nothing of a folder that was not made yet, which is out of step already."""
+    yield "assignments/", read_files(assignment.student_dir)
+    yield "release/", read_files(assignment.release_dir) if assignment.release_dir.exists() else {}
     package = wheel or Path(__file__).parent
-    yield "the wheel" if wheel else "the package", dict(read_files(package))
+    yield "the wheel" if wheel else "the package", read_files(package)
 
 
 def _line(result: CheckResult) -> str:

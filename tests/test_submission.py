@@ -1,0 +1,291 @@
+import json
+import os
+
+import pytest
+
+from grader import submission
+from grader.assignment import load_assignment
+from grader.errors import SubmissionError
+from grader.submission import find, read_cells, read_submission, started
+from tests.course import make_course
+
+STUB = "def norm(v):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+DONE = "def norm(v):\n    return 1"
+
+
+def cell(source, grade_id=None, *, solution=True, grade=False, kind="code", tags=()):
+    metadata = {"tags": list(tags)}
+    if grade_id is not None:
+        metadata["nbgrader"] = {"grade_id": grade_id, "solution": solution, "grade": grade}
+    return {"cell_type": kind, "metadata": metadata, "source": source}
+
+
+def notebook(path, *cells):
+    path.write_text(json.dumps({"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def sources(path):
+    return [cell.source for cell in read_cells(path)]
+
+
+# Which file
+
+
+def test_a_file_is_taken_whatever_its_name(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(DONE)
+    assert find(path, "vectors") == (path, ())
+
+
+@pytest.mark.parametrize("ending", [".py", ".ipynb"])
+def test_in_a_folder_the_modules_own_name_is_taken(tmp_path, ending):
+    for name in (f"vectors{ending}", "other.py", "other.ipynb"):
+        (tmp_path / name).write_text(DONE)
+    assert find(tmp_path, "vectors") == (tmp_path / f"vectors{ending}", ())
+
+
+@pytest.mark.parametrize(
+    ("in_notebook", "in_module", "taken", "note"),
+    [
+        (DONE, DONE, "vectors.ipynb", "where there are both, the notebook counts"),
+        (DONE, STUB, "vectors.ipynb", "where there are both, the notebook counts"),
+        (STUB, STUB, "vectors.ipynb", "where there are both, the notebook counts"),
+        (STUB, DONE, "vectors.py", "nothing was written in the notebook beside it"),
+        ("def norm(v:", STUB, "vectors.ipynb", "where there are both, the notebook counts"),
+        (None, DONE, "vectors.py", "the notebook cannot be read: vectors.ipynb is empty."),
+    ],
+)
+def test_with_both_the_notebook_counts_unless_only_the_module_was_worked_on(
+    tmp_path, in_notebook, in_module, taken, note
+):
+    notebook(tmp_path / "vectors.ipynb", cell(in_notebook or "", "norm"))
+    if in_notebook is None:
+        (tmp_path / "vectors.ipynb").write_text(" ")
+    (tmp_path / "vectors.py").write_text(in_module)
+    path, (said,) = find(tmp_path, "vectors")
+    assert path.name == taken
+    assert note in said
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (["mine.py"], "mine.py"),
+        (["mine.ipynb", "helper.py", "more.py"], "mine.ipynb"),
+        (["mine.py", "test_vectors.py", "experiments.py", ".hidden.py", "notes.txt", "conftest.py"], "mine.py"),
+        (["vectors (1).py", "a.ipynb", "b.ipynb"], "vectors (1).py"),
+    ],
+)
+def test_a_single_file_of_another_name_is_taken_and_said_so(tmp_path, names, taken):
+    for name in names:
+        (tmp_path / name).write_text(DONE)
+    path, (said,) = find(tmp_path, "vectors")
+    assert path.name == taken
+    assert said.startswith(f"{taken} was taken for vectors.")
+
+
+@pytest.mark.parametrize(
+    ("names", "held"), [([], "nothing that can be graded"), (["a.py", "b.py", "test_x.py"], "a.py, b.py")]
+)
+def test_a_folder_with_no_or_several_candidates_says_what_it_holds(tmp_path, names, held):
+    for name in names:
+        (tmp_path / name).write_text(DONE)
+    with pytest.raises(SubmissionError, match=rf"Neither vectors.ipynb nor vectors.py .*\(found: {held}\)"):
+        find(tmp_path, "vectors")
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path):
+    with pytest.raises(SubmissionError, match=r"There is no file .*nowhere\.py"):
+        find(tmp_path / "nowhere.py", "vectors")
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="needs symbolic links")
+def test_a_link_is_refused_because_it_may_lead_anywhere(tmp_path):
+    (tmp_path / "secret.txt").write_text(DONE)
+    folder = tmp_path / "handed_in"
+    folder.mkdir()
+    (folder / "vectors.py").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(SubmissionError, match="nothing that can be graded"):
+        find(folder, "vectors")
+    with pytest.raises(SubmissionError, match="There is no file"):
+        find(folder / "vectors.py", "vectors")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_that_never_ends_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "vectors.py")
+    with pytest.raises(SubmissionError, match="nothing that can be graded"):
+        find(tmp_path, "vectors")
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("ending", [".py", ".ipynb"])
+@pytest.mark.parametrize("content", [b"", b" \n\n"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path, ending, content):
+    path = tmp_path / f"vectors{ending}"
+    path.write_bytes(content)
+    with pytest.raises(SubmissionError, match=rf"vectors\{ending} is empty\."):
+        read_cells(path)
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_its_line(tmp_path):
+    path = tmp_path / "vectors.py"
+    path.write_bytes("x = 1\ny = 'ü'\n".encode("latin-1"))
+    with pytest.raises(SubmissionError, match=r"vectors\.py is not UTF-8 \(byte 0xfc in line 2\)\. Save it as UTF-8"):
+        read_cells(path)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = tmp_path / "vectors.py"
+    path.write_bytes(b"\xef\xbb\xbfx = 1\n")
+    assert sources(path) == ["x = 1\n"]
+
+
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "MAX_BYTES", 2_000_000)
+    path = tmp_path / "vectors.py"
+    path.write_bytes(b"#" * 2_000_001)
+    with pytest.raises(SubmissionError, match=r"vectors\.py is larger than 2 MB\."):
+        read_cells(path)
+
+
+@pytest.mark.parametrize("text", ["{", "not json", "[" * 100_000])
+def test_broken_json_is_no_notebook(tmp_path, text):
+    path = tmp_path / "vectors.ipynb"
+    path.write_text(text)
+    with pytest.raises(SubmissionError, match=r"vectors\.ipynb is no notebook .* Open it in Jupyter, save it"):
+        read_cells(path)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{}", '{"cells": {}}', '{"cells": []}', '{"cells": [1, null]}'])
+def test_json_that_is_something_else_is_a_notebook_without_cells(tmp_path, text):
+    path = tmp_path / "vectors.ipynb"
+    path.write_text(text)
+    with pytest.raises(SubmissionError, match=r"vectors\.ipynb is a notebook without cells\."):
+        read_cells(path)
+
+
+def test_cells_of_wrong_types_are_passed_over(tmp_path):
+    odd = [
+        {"cell_type": "code", "metadata": {"nbgrader": 3, "tags": "x"}, "source": 7},
+        {"cell_type": "code", "metadata": None, "source": ["x = ", 3, "1"]},
+        {"cell_type": "code", "metadata": {"nbgrader": {"grade_id": ["norm"], "solution": True}}, "source": "y = 2"},
+        "text",
+        {},
+    ]
+    assert sources(notebook(tmp_path / "vectors.ipynb", *odd)) == ["x = 1", "y = 2"]
+
+
+# What counts of a notebook
+
+
+def test_solution_cells_and_given_code_count_in_their_order(tmp_path):
+    path = notebook(
+        tmp_path / "vectors.ipynb",
+        cell("from grader import check", "setup", solution=False),
+        cell("# Vectors", kind="markdown"),
+        cell("import math", "imports", solution=False),
+        cell(DONE, "norm"),
+        cell('check("norm")', "check_norm", solution=False, grade=True),
+        cell("  ", "empty"),
+        cell("1 / 0", "plot", tags=["experiment"]),
+    )
+    assert [(cell.filename, cell.source) for cell in read_cells(path)] == [
+        ("cell 3", "import math"),
+        ("cell norm", DONE),
+    ]
+
+
+def test_of_added_cells_only_definitions_count_each_on_its_own_line(tmp_path):
+    added = (
+        "import math\nprint('experiment')\n\n@staticmethod\ndef helper():\n    return 1\n\nX = 3\nY = helper()\n"
+        "Z: int = 4\nfor _ in range(3):\n    pass\nclass A:\n    pass\ndel X"
+    )
+    (kept,) = sources(notebook(tmp_path / "vectors.ipynb", cell(added)))
+    assert kept == (
+        "import math\n\n\n@staticmethod\ndef helper():\n    return 1\n\nX = 3\n\nZ: int = 4\n\n\nclass A:\n    pass\n"
+    )
+
+
+def test_an_added_cell_that_only_experiments_is_left_out(tmp_path):
+    path = notebook(tmp_path / "vectors.ipynb", cell(DONE, "norm"), cell("print(norm([1]))\nnorm([2])"))
+    assert sources(path) == [DONE]
+
+
+def test_an_added_cell_with_a_syntax_error_stays_for_the_student_to_see(tmp_path):
+    assert sources(notebook(tmp_path / "vectors.ipynb", cell("def helper(:"))) == ["def helper(:"]
+
+
+def test_magics_become_comments_and_line_numbers_stay(tmp_path):
+    source = "%matplotlib inline\n!pip install x\nx = 1\n  %time y = 2"
+    path = notebook(tmp_path / "vectors.ipynb", cell(source, "norm"), cell("%load_ext x\nz = 3"))
+    assert sources(path) == ["# %matplotlib inline\n# !pip install x\nx = 1\n# %time y = 2", "\nz = 3"]
+
+
+@pytest.mark.parametrize(
+    ("copies", "counts"),
+    [
+        ([STUB, DONE], 1),
+        ([DONE, STUB], 0),
+        ([DONE, DONE + "  # again"], 1),
+        ([DONE, DONE + "  # again", STUB], 1),
+        ([STUB, STUB + "  # again"], 1),
+        ([DONE, ""], 0),
+        ([STUB, "def norm(v:"], 1),
+    ],
+)
+def test_of_a_copied_solution_cell_the_last_that_was_worked_on_counts(tmp_path, copies, counts):
+    path = notebook(tmp_path / "vectors.ipynb", *(cell(copy, "norm") for copy in copies))
+    assert sources(path) == [copies[counts]]
+
+
+def test_a_copy_keeps_its_own_place(tmp_path):
+    path = notebook(tmp_path / "vectors.ipynb", cell(STUB, "norm"), cell("x = 1"), cell(DONE, "norm"))
+    assert sources(path) == ["x = 1", DONE]
+
+
+# How much was written
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (STUB, 0),
+        ("def f():\n    raise NotImplementedError", 0),
+        (DONE, 1),
+        ("class A:\n    def f(self):\n        raise NotImplementedError()\n    def g(self): return 1", 1),
+        ("def f():\n    raise", 1),
+        ("def f(", 1),
+        ("x = 3", 0),
+    ],
+)
+def test_functions_that_are_more_than_a_stub_are_counted(tmp_path, source, expected):
+    path = tmp_path / "vectors.py"
+    path.write_text(source)
+    assert started(read_cells(path)) == expected
+
+
+# The whole
+
+
+def test_a_notebook_and_a_module_of_the_same_functions_hold_the_same_code(tmp_path):
+    assignment = load_assignment(make_course(tmp_path / "course"), "hw1")
+    (tmp_path / "vectors.py").write_text(DONE)
+    path = notebook(tmp_path / "other.ipynb", cell(DONE, "norm"))
+    one = read_submission(tmp_path / "vectors.py", assignment, "ada")
+    other = read_submission(path, assignment, "ada")
+    assert (one.student, one.assignment) == ("ada", "hw1")
+    assert [cell.source for cell in one.modules["vectors"]] == [cell.source for cell in other.modules["vectors"]]
+
+
+def test_what_was_taken_for_the_module_is_noted(tmp_path):
+    assignment = load_assignment(make_course(tmp_path / "course"), "hw1")
+    folder = tmp_path / "ada"
+    folder.mkdir()
+    (folder / "mine.py").write_text(DONE)
+    assert read_submission(folder, assignment).notes == (
+        "mine.py was taken for vectors.py. Please keep the name that was given.",
+    )

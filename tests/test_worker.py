@@ -1,0 +1,266 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from grader.errors import WireError
+from grader.sandbox.channel import Channel
+from grader.sandbox.shared import Shared
+from grader.sandbox.worker import Worker
+from grader.wire import Decoder, Encoder, pack
+
+SOURCE = """
+import numpy as np
+x = 1
+_hidden = 2
+class T:
+    def __init__(self): self.n = 0
+def make(): return T()
+def f(x): return 2 * x
+def calls(g, x): return g(x)
+def path_of(path): return str(path), path.read_text()
+def big(): return [1 << 5000]
+def add_big(rows): rows.append(1 << 5000)
+"""
+
+
+class Client:
+    """Asks a worker that runs in a thread of this process."""
+
+    def __init__(self, folder):
+        ours, theirs = socket.socketpair()
+        self.channel = Channel(ours)
+        self.worker = Worker(Channel(theirs), folder)
+        self.thread = threading.Thread(target=self._serve, args=(theirs,))
+        self.thread.start()
+
+    def _serve(self, end):
+        with end:
+            self.worker.serve()
+
+    def send(self, kind, *args, call="call", data=b""):
+        self.channel.send(pack([kind, call, *args], [data]))
+
+    def answer(self):
+        tree, data = self.channel.receive()
+        decoder = Decoder(data, lambda tag, args: (tag, *args))
+        assert tree[1] == "call"
+        return tree[0], tree[2], [decoder.decode(part) for part in tree[3:]]
+
+    def ask(self, kind, *args, data=b""):
+        self.send(kind, *args, data=data)
+        return self.answer()
+
+    def value(self, kind, *args, data=b""):
+        answer, changes, (value,) = self.ask(kind, *args, data=data)
+        assert (answer, changes) == ("ok", [])
+        return value
+
+    def error(self, kind, *args):
+        answer, changes, (description,) = self.ask(kind, *args)
+        assert (answer, changes) == ("error", [])
+        return description
+
+    def close(self):
+        self.channel.close()
+        self.thread.join()
+
+
+@pytest.fixture
+def client(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "work", None)
+    client = Client(tmp_path)
+    client.loaded = client.value("load", "work", ["l", ["t", "work.py", SOURCE]])
+    yield client
+    client.close()
+
+
+def call(name, *args):
+    return "call", 0, name, ["t", *args], ["d"]
+
+
+def test_loading_tells_names_and_which_can_be_called(client):
+    names = dict.fromkeys(["T", "make", "f", "calls", "path_of", "big", "add_big"], True)
+    assert client.loaded == (names | {"np": False, "x": False}, [])
+    assert sys.modules["work"].x == 1
+
+
+def test_loading_goes_on_after_a_cell_that_fails(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cells", None)
+    client = Client(tmp_path)
+    cells = [
+        ["t", "cell 1", "a = 1\n1 / 0"],
+        ["t", "cell 2", "b ="],
+        ["t", "cell 3", "c = a"],
+        ["t", "cell 4", "exit(3)"],
+    ]
+    names, failures = client.value("load", "cells", ["l", *cells])
+    client.close()
+    assert names == {"a": False, "c": False}
+    assert [(failure[0], failure[1][0]) for failure in failures] == [
+        ("cell 1", "ZeroDivisionError"), ("cell 2", "SyntaxError"), ("cell 4", "SystemExit"),
+    ]  # fmt: skip
+    assert failures[0][3] == [("cell 1", 2, "<module>", "1 / 0")]
+    assert failures[1][3] == [("cell 2", 1, "", "b =")]
+
+
+def test_calls_attributes_and_operators_are_answered(client):
+    assert client.value(*call("f", 2)) == 4
+    tag, number, name = client.value(*call("make"))
+    assert (tag, number, name) == ("h", 1, "T")
+    assert client.value("get", 1, "n") == 0
+    assert client.value("set", 1, "n", 5) is None
+    assert client.value("get", 1, "n") == 5
+    assert client.value("operator", "add", ["t", 1, 2]) == 3
+    assert client.value("operator", "len", ["t", ["l", 1, 2]]) == 2
+
+
+def test_an_object_has_one_number_until_it_is_dropped(client):
+    assert client.value(*call("make"))[1] == 1
+    assert client.value("operator", "getitem", ["t", ["l", ["h", 1, "T"]], 0])[1] == 1
+    assert client.value(*call("make"))[1] == 2
+    client.send("drop", [1, 0, 77])
+    bases, message, frames = client.error("get", 1, "n")
+    assert (bases[0], message, frames) == ("KeyError", "1", [])
+    assert client.value("get", 0, "x") == 1  # the module stays
+
+
+def test_names_are_replaced_and_restored(client):
+    client.value("replace", "f", ["x", "float"])
+    client.value("replace", "f", ["x", "int"])
+    client.value("replace", "fresh", 3)
+    assert client.value(*call("f", 2.5)) == 2
+    for name in ("f", "fresh", "never"):
+        client.value("restore", name)
+    assert client.value(*call("f", 2.5)) == 5.0
+    assert client.error("get", 0, "fresh")[0][0] == "AttributeError"
+
+
+def test_files_get_a_folder_each_and_cannot_be_written_to(client, tmp_path):
+    where, text = client.value(*call("path_of", ["p", "../a.csv", 3]), data=b"1,2")
+    again, _ = client.value(*call("path_of", ["p", "../a.csv", 3]), data=b"3,4")
+    assert text == "1,2"
+    assert where != again
+    assert os.path.dirname(os.path.dirname(where)) == str(tmp_path)
+    assert os.path.basename(where) == "a.csv"
+    assert os.stat(where).st_mode & 0o777 == 0o444
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind", "message"),
+    [
+        (("leap",), "AttributeError", "_do_leap"),
+        (call("f", ["q", 1]), "ValueError", "unknown tag 'q'"),
+        (call("f", ["a", "<f8", [-1], True]), "WireError", "shape is malformed"),
+        (call("f", ["h", 9]), "KeyError", "9"),
+        (call("big"), "WireError", "5001 bits"),
+        (call("add_big", ["l"]), "WireError", "5001 bits"),
+        (("operator", "no_such", ["t"]), "AttributeError", "no_such"),
+    ],
+)
+def test_what_cannot_be_done_or_told_is_an_error_and_the_worker_goes_on(client, request_, kind, message):
+    bases, text, _ = client.error(*request_)
+    assert bases[0] == kind
+    assert message in text
+    assert client.value(*call("f", 2)) == 4
+
+
+def test_a_callback_asks_and_other_requests_are_answered_meanwhile(client):
+    client.send(*call("calls", ["k", 5], 3))
+    assert client.answer() == ("callback", [], [5, (3,), {}])
+    client.channel.send(pack(["call", "inner", 0, "f", ["t", 1], ["d"]], []))
+    assert client.channel.receive()[0] == ["ok", "inner", [], 2]
+    client.channel.send(pack(["drop", "inner", []], []))
+    client.send("return", [], 10)
+    assert client.answer() == ("ok", [], [10])
+
+
+def test_a_callback_that_failed_is_an_exception_there(client):
+    client.send(*call("calls", ["k", 5], 3))
+    assert client.answer()[0] == "callback"
+    bases, message, frames = client.error("raise", [])
+    assert (bases, message) == (["CallbackFailed"], "a function that the check passed in raised an exception")
+    assert [frame[2] for frame in frames] == ["calls"]
+
+
+def test_one_callback_is_one_function_while_it_lives(client):
+    assert client.value("operator", "is_", ["t", ["k", 5], ["k", 5]]) is True
+    assert client.value("operator", "is_", ["t", ["k", 5], ["k", 6]]) is False
+
+
+def test_a_worker_whose_checks_hang_up_in_a_callback_ends(client):
+    client.send(*call("calls", ["k", 5], 3))
+    assert client.answer()[0] == "callback"
+    client.close()
+    assert not client.thread.is_alive()
+
+
+def test_a_worker_serves_the_socket_that_it_is_given_and_says_nothing(tmp_path):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "grader.sandbox.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        channel = Channel(ours)
+        channel.send(pack(["load", "call", "work", ["l", ["t", "work.py", "print(1)\nraise SystemExit"]]], []))
+        assert channel.receive()[0][0] == "ok"
+        channel.close()
+        theirs.close()
+        assert worker.communicate(timeout=20)[0] == b""
+        assert worker.returncode in (0, -signal.SIGPIPE)
+
+
+class TestShared:
+    @staticmethod
+    def foreign(value):
+        raise TypeError(type(value).__name__)
+
+    def encode(self, shared, *values):
+        return shared.encode(Encoder(self.foreign, shared.table), values)
+
+    def test_only_what_changed_since_it_was_noted_is_told(self):
+        shared, x, rows = Shared(), np.zeros(2), [1]
+        assert self.encode(shared, x, rows)[0] == []
+        shared.note()
+        x[0] = 1
+        assert self.encode(shared)[0] == [[0, ["a", "<f8", [2], True]]]
+        rows.append(2)
+        assert self.encode(shared)[0] == [[1, ["l", 1, 2]]]
+        assert self.encode(shared) == ([], [])
+
+    def test_equal_values_in_another_place_are_a_change(self):
+        shared, one, two = Shared(), [1], [1]
+        rows = [one, two]
+        self.encode(shared, rows)
+        shared.note()
+        rows[0], rows[1] = two, one
+        assert self.encode(shared)[0] == [[0, ["l", ["r", 2], ["r", 1]]]]
+
+    def test_what_could_not_be_encoded_is_forgotten(self):
+        shared = Shared()
+        with pytest.raises(TypeError):
+            self.encode(shared, [1], object())
+        assert shared.table == []
+
+    def test_what_the_other_side_changed_is_not_told_back(self):
+        shared, rows = Shared(), [1]
+        self.encode(shared, rows)
+        shared.note()
+        decoder = Decoder(memoryview(b""), self.foreign, shared.table)
+        shared.apply([[0, ["l", 1, ["l"]]]], decoder)
+        assert rows == [1, []]
+        shared.note()
+        assert self.encode(shared)[0] == []
+
+    @pytest.mark.parametrize("changes", [None, {}, [1], [[0]], [[0, ["l"], 1]], [[5, ["l"]]]])
+    def test_malformed_changes_are_refused(self, changes):
+        shared = Shared()
+        self.encode(shared, [1])
+        with pytest.raises(WireError):
+            shared.apply(changes, Decoder(memoryview(b""), self.foreign, shared.table))
