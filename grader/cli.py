@@ -102,6 +102,8 @@ def grade(ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file
     from grader.report import as_csv, make_console, show_class, show_report
     from grader.text import plain
 
+    if csv_file and not csv_file.resolve().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {csv_file.parent}", param_hint="--csv")
     work, console = load_assignment(ctx.obj(), assignment), make_console()
     found = [entry for path in paths for entry in submissions(path, assignment)]
     reports = []
@@ -145,7 +147,8 @@ def submissions(path: Path, assignment: str) -> list[tuple[str, Path]]:
     """
     if not path.exists():
         raise click.BadParameter(f"there is no {path}", param_hint="PATHS")
-    if path.is_file() or any(path.glob("*.py")) or any(path.glob("*.ipynb")):
+    path = path / assignment if (path / assignment).is_dir() else path
+    if path.is_file() or path.resolve().name == assignment or any(path.glob("*.py")) or any(path.glob("*.ipynb")):
         return [(_student(path, assignment), path)]
     students = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
     found = [(folder.name, inner if (inner := folder / assignment).is_dir() else folder) for folder in students]

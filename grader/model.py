@@ -142,11 +142,11 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a submission may use; seconds of wall time, bytes."""
+    """What a submission may use, in seconds."""
 
-    call_seconds: float = 10.0  # one call from a check
-    load_seconds: float = 20.0  # importing the submission
-    check_seconds: float = 60.0  # one check with all its examples
+    call_seconds: float = 10.0  # of computing, one call from a check; by the clock it may take five times as long
+    load_seconds: float = 20.0  # likewise, importing the submission
+    check_seconds: float = 60.0  # by the clock, one check with all its examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def read_variants(assignment: Assignment) -> tuple[Variant, ...]:
     return tuple(found)
 
 
-class _WrongMutant(Exception):  # noqa: N818
+class _WrongMutant(Exception):
     """What is wrong with one mutant."""
 
 

@@ -13,7 +13,7 @@ from grader.model import Report, Status
 from grader.table import next_step
 
 
-class ChecksFailed(Exception):  # noqa: N818 a verdict
+class ChecksFailed(Exception):
     """Raised under `nbgrader validate`, which shows it to the student; its text is all there is to see."""
 
     def _render_traceback_(self) -> list[str]:

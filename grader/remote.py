@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import math
 import secrets
 import time
 import weakref
@@ -46,6 +47,8 @@ class MissingName(AttributeError):
 _RAISED: dict[str, type[SubmissionRaised]] = {}
 LOADS = 2  # how often a submission may fail to load before it is given up
 PREPARATION = ("load", "replace", "restore")  # not counted against the seconds of a check
+PATIENCE = 5  # times its seconds a call may take by the clock, if it could not compute for so long
+SHORT = 0.05  # seconds of computing that are not worth waiting for
 RECORDED = 40  # calls of a check that are kept, to find out which mistake they show
 
 
@@ -334,11 +337,13 @@ class Call:
     """
 
     def __init__(self, session: Session, process: Process, seconds: float, until: float | None) -> None:
-        self._session, self._channel = session, process.channel
+        self._session, self._process, self._channel = session, process, process.channel
         self._id = secrets.token_hex(8)
         deadline = time.monotonic() + seconds
         self.seconds = seconds if until is None or deadline <= until else session.limits.check_seconds
         self._deadline = deadline if until is None else min(deadline, until)
+        self._latest = min(self._deadline + (PATIENCE - 1) * seconds, math.inf if until is None else until)
+        self._cpu = process.cpu_seconds()
         self._shared = Shared()
         self._kept: list[RemoteObject] = []
         self._failed: BaseException | None = None
@@ -352,6 +357,7 @@ class Call:
         self.open = True
         self._channel.send(parts, self._deadline)
         while True:
+            self._channel.more_time = self._more_time  # a call from within a callback has set its own
             answer, values = self._answer(*self._channel.receive(self._deadline))
             match answer, values:
                 case "ok", [value]:
@@ -365,6 +371,17 @@ class Call:
                     self._call_back(self._session.callback(number), args, kwargs)
                 case _:
                     raise WireError("an answer is of no known kind")
+
+    def _more_time(self) -> float:
+        """A later deadline for a process that could not compute for as long as it may, because the machine is busy."""
+        now, used = time.monotonic(), self._process.cpu_seconds()
+        if self._cpu is None or used is None or now >= self._latest:
+            raise TimeoutError
+        left = self.seconds - (used - self._cpu)
+        if left < SHORT:
+            raise TimeoutError
+        self._deadline = min(now + left, self._latest)
+        return self._deadline
 
     def _asked(self, kind: str, args: tuple[Any, ...]) -> list[bytes]:
         encoder = self._session.encoder(self._shared.table, self._kept)
@@ -397,7 +414,8 @@ class Call:
         except Exception as error:
             self._failed = error
             parts = self._told("raise")
-        self._deadline += time.monotonic() - began  # time that is not the submission's
+        taken = time.monotonic() - began  # time that is not the submission's
+        self._deadline, self._latest = self._deadline + taken, self._latest + taken
         self._channel.send(parts, self._deadline)
 
     def _told(self, kind: str, *values: Any) -> list[bytes]:

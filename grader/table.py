@@ -51,7 +51,7 @@ def _write_table(terminal: TerminalReporter, report: Report) -> None:
         terminal.write(head, green=full, yellow=not full and passed > 0, red=not passed and begun)
         todo, room = next_step(task, results), max(width - len(head) - 3, 20)
         todo = todo if len(todo) <= room else todo[: room - 1].rstrip() + "…"
-        terminal.write_line(printable(terminal, f"  {todo}" if todo else ""))
+        terminal.write_line(printable(terminal, f"  {todo}".rstrip()))
     terminal.write_line(f"{'total':<{name_width}}  {_points(report.score, report.max_score).rstrip()}", bold=True)
 
 

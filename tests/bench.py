@@ -1,4 +1,4 @@
-"""The measured claims, printed again: `make bench`. Ratios come from interleaved runs; the machine's load cancels out."""
+"""The measured claims, printed again: `make bench`. Ratios come from interleaved runs, so that load cancels out."""
 
 from __future__ import annotations
 

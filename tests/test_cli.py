@@ -114,18 +114,20 @@ def test_a_file_is_graded_with_its_mistakes_explained(root, tmp_path):
     assert "Known mistake: This is the squared length: the root is missing." in text
 
 
-def test_a_folder_is_one_submission_named_after_its_student(root):
+@pytest.mark.parametrize("folder", ["submitted/ada/hw1", "submitted/ada"])
+def test_a_folder_is_one_submission_named_after_its_student(root, folder):
     write(root / "submitted/ada/hw1/vectors.py", VARIANT)
-    status, text = run(root, "grade", "hw1", root / "submitted/ada/hw1")
+    status, text = run(root, "grade", "hw1", root / folder)
     assert status == 0
     assert text.startswith("ada hw1\n")
     assert "90 / 90" in text
 
 
 def test_a_folder_that_cannot_be_read_says_why(root):
-    write(root / "submitted/ada/hw1/wektors.py", VARIANT)
-    status, text = run(root, "grade", "hw1", root / "submitted/ada")
+    write(root / "submitted/ada/hw1/notes.txt", "later")
+    status, text = run(root, "grade", "hw1", root / "submitted/ada/hw1")
     assert status == 0
+    assert text.startswith("ada hw1\n")
     assert "0 / 90" in text
     assert text.count("Neither vectors.ipynb nor vectors.py was handed in") == 1
 
@@ -141,9 +143,10 @@ def test_a_class_is_graded_one_by_one_and_written_as_csv(root, tmp_path):
     assert "vectors 0/60" in text
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
+    whole = {"assignment": "hw1", "score": "90", "max_score": "90", "norm": "30", "vectors": "60"}
     assert list(rows) == ["ada", "bob", "cem"]
-    assert rows["ada"] == dict(student="ada", assignment="hw1", score="90", max_score="90", norm="30", vectors="60")
-    assert rows["cem"] == dict(student="cem", assignment="hw1", score="30", max_score="90", norm="30", vectors="0")
+    assert rows["ada"] == {**whole, "student": "ada"}
+    assert rows["cem"] == {**whole, "student": "cem", "score": "30", "vectors": "0"}
 
 
 def test_open_points_are_empty_cells_and_exit_status_1(root, tmp_path, monkeypatch):
@@ -163,6 +166,13 @@ def test_a_path_that_is_not_there_is_named(root, tmp_path):
     status, text = run(root, "grade", "hw1", tmp_path / "nowhere")
     assert status == 2
     assert f"there is no {tmp_path / 'nowhere'}" in " ".join(text.split())
+
+
+def test_a_csv_that_cannot_be_written_is_noticed_before_the_grading(root, tmp_path):
+    status, text = run(root, "grade", "hw1", root / "solutions/hw1", "--csv", tmp_path / "nowhere/scores.csv")
+    assert status == 2
+    assert "there is no folder" in text
+    assert "90 / 90" not in text
 
 
 def test_a_folder_without_submissions_is_named(root, tmp_path):

@@ -239,7 +239,7 @@ def test_flaky_results_are_told_with_what_was_seen():
     assert status is Status.FAILED
     assert text == "The same input gave different results when it was tried again.\nnorm(1) is wrong"
 
-    class Flaky(Exception):  # noqa: N818 Hypothesis' own name
+    class Flaky(Exception):
         pass
 
     assert judge(Flaky("unstable")) == (

@@ -105,3 +105,14 @@ def test_the_hash_seed_is_the_same_for_all(process):
 
 def test_the_environment_names_one_thread_for_each_library():
     assert {launch.ENVIRONMENT[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS", "MKL")} == {"1"}
+
+
+def test_the_processor_time_of_a_worker_is_told_where_the_system_tells_it(process, monkeypatch):
+    used = process.cpu_seconds()
+    assert used is None or used >= 0
+
+    def refuse(clock):
+        raise OSError
+
+    monkeypatch.setattr(time, "clock_gettime", refuse)
+    assert process.cpu_seconds() is None

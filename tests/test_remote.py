@@ -813,6 +813,9 @@ class FakeProcess:
                 data = b"" if kind == "load" else self._data
                 channel.send([HEAD.pack(len(text), len(data)), text, data])
 
+    def cpu_seconds(self):
+        return None
+
     def kill(self):
         self.channel.close()
         self._thread.join()
@@ -839,6 +842,34 @@ def forger():
     session = open_session(FORGE, name="forger", call_seconds=0.5)
     yield session
     session.close()
+
+
+class TestPatience:
+    def test_a_call_that_could_not_compute_gets_more_time_by_the_clock(self):
+        hw_session = open_session(call_seconds=0.3)
+        try:
+            assert hw_session.module.nap(0.7) == 0.7
+        finally:
+            hw_session.close()
+
+    def test_there_is_an_end_to_it(self):
+        hw_session = open_session(call_seconds=0.2)
+        began = time.monotonic()
+        try:
+            with pytest.raises(SubmissionTimeout):
+                hw_session.module.nap(60)
+            assert time.monotonic() - began < 20
+        finally:
+            hw_session.close()
+
+    def test_where_the_system_does_not_tell_the_clock_decides(self, monkeypatch):
+        monkeypatch.setattr("grader.sandbox.launch.Process.cpu_seconds", lambda self: None)
+        hw_session = open_session(call_seconds=0.3)
+        try:
+            with pytest.raises(SubmissionTimeout):
+                hw_session.module.nap(1.0)
+        finally:
+            hw_session.close()
 
 
 class TestForgery:

@@ -11,7 +11,7 @@ LIMIT = 4000  # characters of a whole message
 ARROW = " → "
 
 
-class Mismatch(AssertionError):  # noqa: N818 a mismatch is a verdict on a submission
+class Mismatch(AssertionError):
     """What came back is not what was expected; the text says so to the student.
 
     `relation` is the sentence about how the two belong together, or "".

@@ -20,10 +20,15 @@ class Closed(Exception):
 
 
 class Channel:
-    """One end of a connection; `deadline`s are times of `time.monotonic()`, None waits for ever."""
+    """One end of a connection; `deadline`s are times of `time.monotonic()`, None waits for ever.
+
+    Attributes:
+        more_time: asked when a deadline is over while we read; returns a later one, or raises TimeoutError.
+    """
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
+        self.more_time: Callable[[], float] | None = None
         self._ahead = b""  # read, but not asked for yet
 
     def send(self, parts: list[bytes], deadline: float | None = None) -> None:
@@ -52,7 +57,7 @@ class Channel:
         if size - len(self._ahead) >= CHUNK:
             return self._read_large(size, deadline)
         while len(self._ahead) < size:
-            self._ahead += self._move(self._end.recv, CHUNK, deadline) or _closed()
+            self._ahead += self._wait(self._end.recv, CHUNK, deadline) or _closed()
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data
 
@@ -61,8 +66,17 @@ class Channel:
         view, have = memoryview(data), len(self._ahead)
         view[:have], self._ahead = self._ahead, b""
         while have < size:
-            have += self._move(self._end.recv_into, view[have:], deadline) or _closed()
+            have += self._wait(self._end.recv_into, view[have:], deadline) or _closed()
         return data
+
+    def _wait(self, function: Callable[[T], R], argument: T, deadline: float | None) -> R:
+        while True:
+            try:
+                return self._move(function, argument, deadline)
+            except TimeoutError:
+                if self.more_time is None:
+                    raise
+                deadline = self.more_time()
 
     def _move(self, function: Callable[[T], R], argument: T, deadline: float | None) -> R:
         try:
