@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from grader.assignment import load_assignment, load_mutants, load_variants
@@ -230,12 +231,14 @@ def show_results(console: Console, course: Path, assignment: Assignment, pupils:
     console.print()
     console.print(table)
     console.print(
-        f"\nAutomatic points; plots and written answers wait for a person. In [bold]{course}[/]:\n"
-        f"  grades.csv                      all scores, by nbgrader export\n"
-        f"  feedback/<student>/{assignment.name}/*.html     what each student reads\n"
-        f"  jupyter lab                     formgrader: grade the plots and answers by hand",
-        highlight=False,
+        f"\nAutomatic points; plots and written answers wait for a person. In [bold]{escape(str(course))}[/]:"
     )
+    for what, shows in (
+        ("grades.csv", "all scores, by nbgrader export"),
+        (f"feedback/<student>/{assignment.name}/*.html", "what each student reads"),
+        ("jupyter lab", "formgrader: grade plots and answers by hand"),
+    ):
+        console.print(f"  {what:<32}{shows}", highlight=False)
 
 
 def _why(course: Path, assignment: Assignment, student: str) -> str:

@@ -7,6 +7,7 @@ reference does not, that mutant's hint is what the student needs to read.
 
 from __future__ import annotations
 
+import contextlib
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -25,16 +26,20 @@ RTOL = 1e-6
 
 
 class Mistakes:
-    """The known mistakes of an assignment; `name` is the hook that adds a hint to a failed check."""
+    """The known mistakes of an assignment; `name` is the hook that adds a hint to a failed check.
+
+    Raises: CourseError, SourceError, if they cannot be read.
+    """
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
+        self._mutants = mutants_of(assignment)
 
     def name(self, submission: Session | Local, result: CheckResult) -> CheckResult:
         """The result, with the hint of the one mutant that behaves as this submission does, if there is one."""
         if not isinstance(submission, Session):
             return result
-        mutants = [mutant for mutant in mutants_of(self._assignment) if mutant.task == result.check.task]
+        mutants = [mutant for mutant in self._mutants if mutant.task == result.check.task]
         calls = submission.recorded()
         if not mutants or not calls:
             return result
@@ -61,8 +66,10 @@ def mutants_of(assignment: Assignment) -> tuple[Mutant, ...]:
 
 @lru_cache(maxsize=256)
 def _load(name: str, source: str) -> types.ModuleType:
+    """A module of our own; one that fails has the names that it had defined by then, as a submission would."""
     module = types.ModuleType(name)
-    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    with contextlib.suppress(Exception):
+        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
     return module
 
 
@@ -91,10 +98,22 @@ def agree(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(agree(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(agree(one[key], other[key]) for key in one)
+    if isinstance(one, str | bytes | None) or isinstance(other, str | bytes | None):
+        return type(one) is type(other) and bool(one == other)
+    if hasattr(one, "detach") != hasattr(other, "detach"):
+        return False
     try:
-        a, b = np.asarray(one), np.asarray(other)
-        return (
-            a.shape == b.shape and a.dtype == b.dtype and bool(np.allclose(a, b, rtol=RTOL, atol=1e-12, equal_nan=True))
-        )
+        a, b = _array(one), _array(other)
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        return bool(np.allclose(a, b, rtol=RTOL, atol=1e-12, equal_nan=True))
     except (TypeError, ValueError):
-        return bool(type(one) is type(other) and one == other)
+        return False
+
+
+def _array(value: Any) -> Any:
+    """A number, array or tensor as an array."""
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    value = value.detach().cpu()
+    return np.asarray(value.float() if value.dtype.is_floating_point and value.dtype.itemsize < 4 else value)

@@ -179,7 +179,10 @@ def make_course(root: Path, files: dict[str, str] | None = None) -> Path:
 def make_two_module_course(root: Path) -> Path:
     """The same with a second module `kernels`, whose only task takes over the points of `vectors`."""
     make_course(root)
-    write(root / "solutions/hw1/assignment.toml", 'title = "Vectors"\nmodules = ["vectors", "kernels"]\nseed = "a secret"\n')
+    write(
+        root / "solutions/hw1/assignment.toml",
+        'title = "Vectors"\nmodules = ["vectors", "kernels"]\nseed = "a secret"\n',
+    )
     change(root / "assignments/hw1/test_vectors.py", "points=60", "points=40")
     write(root / "solutions/hw1/kernels.py", KERNELS)
     public = '@pytest.mark.task("dot", points=20)\ndef test_dot_of_units(hw):\n    assert hw.dot([1], [1]) == 1\n'

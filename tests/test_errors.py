@@ -6,7 +6,11 @@ from grader import errors
 
 
 def classes():
-    return {name: kind for name, kind in vars(errors).items() if inspect.isclass(kind) and kind.__module__ == errors.__name__}
+    return {
+        name: kind
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and kind.__module__ == errors.__name__
+    }
 
 
 def test_the_tree_in_the_docstring_is_the_tree():
@@ -21,7 +25,9 @@ def test_what_a_person_can_mend_is_a_grader_error():
         assert issubclass(classes()[name], errors.GraderError)
 
 
-@pytest.mark.parametrize("kind", [errors.SubmissionGone, errors.SubmissionCrashed, errors.SubmissionTimeout, errors.NotStarted])
+@pytest.mark.parametrize(
+    "kind", [errors.SubmissionGone, errors.SubmissionCrashed, errors.SubmissionTimeout, errors.NotStarted]
+)
 def test_verdicts_are_no_exceptions_so_that_hypothesis_ends_the_check_at_once(kind):
     assert not issubclass(kind, Exception)
 

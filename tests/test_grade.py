@@ -44,6 +44,12 @@ def hw1(root):
     return load_assignment(root, "hw1")
 
 
+def hidden(root, checks):
+    """Other hidden checks, which no mutant names."""
+    write(root / "solutions/hw1/test_vectors_hidden.py", checks)
+    (root / "solutions/hw1/mutants.toml").unlink()
+
+
 def of(source, **modules):
     sources = {"vectors": source} | modules
     cells = {name: (Cell(filename=f"{name}.py", source=text),) for name, text in sources.items()}
@@ -117,20 +123,20 @@ def test_a_notebook_and_a_module_with_the_same_functions_get_the_same_score(hw1,
 
 
 def test_the_same_submission_gets_the_same_report_again(root, hw1):
-    write(root / "solutions/hw1/test_vectors_hidden.py", DRAWN)
+    hidden(root, DRAWN)
     first, second = grade(hw1, of(REFERENCE)), grade(hw1, of(REFERENCE))
     assert outcomes(first) == outcomes(second)
     assert status_of(first, "TestNormMore::test_tells").message.count(",") > 5
 
 
 def test_the_secret_seed_decides_the_examples(root, hw1):
-    write(root / "solutions/hw1/test_vectors_hidden.py", DRAWN)
+    hidden(root, DRAWN)
     one, other = grade(hw1, of(REFERENCE)), grade(replace(hw1, seed="another"), of(REFERENCE))
     assert outcomes(one) != outcomes(other)
 
 
 def test_examples_do_not_depend_on_the_submission_or_the_other_tasks(root, hw1):
-    write(root / "solutions/hw1/test_vectors_hidden.py", DRAWN)
+    hidden(root, DRAWN)
     whole, part = grade(hw1, of(REFERENCE)), grade(hw1, of("x = 1"), tasks=["norm"])
     name = "TestNormMore::test_tells"
     assert status_of(whole, name).message == status_of(part, name).message
@@ -153,14 +159,14 @@ def test_at_last(hw):
 
 
 def test_a_check_that_fails_through_our_own_fault_is_tried_again(root, hw1):
-    write(root / "solutions/hw1/test_vectors_hidden.py", FAILS_AT_FIRST.format(times=2))
+    hidden(root, FAILS_AT_FIRST.format(times=2))
     report = grade(hw1, of(REFERENCE))
     assert report.score == 90
     assert not report.open_tasks
 
 
 def test_a_check_that_keeps_failing_is_an_error_and_its_points_are_open(root, hw1):
-    write(root / "solutions/hw1/test_vectors_hidden.py", FAILS_AT_FIRST.format(times=9))
+    hidden(root, FAILS_AT_FIRST.format(times=9))
     report = grade(hw1, of(REFERENCE))
     result = status_of(report, "test_at_last")
     assert result.status is Status.ERROR
@@ -172,7 +178,7 @@ def test_a_check_that_keeps_failing_is_an_error_and_its_points_are_open(root, hw
 def test_what_is_settled_is_not_changed_by_a_second_attempt(root, hw1):
     source = FAILS_AT_FIRST.format(times=9) + "\n\nticks = []\n\n\n@pytest.mark.task('norm')\ndef test_once(hw):\n"
     source += "    ticks.append(1)\n    assert len(ticks) == 1, 'a second time'\n"
-    write(root / "solutions/hw1/test_vectors_hidden.py", source)
+    hidden(root, source)
     assert status_of(grade(hw1, of(REFERENCE)), "test_once").status is Status.PASSED
 
 
@@ -223,7 +229,9 @@ def test_an_endless_loop_costs_its_own_checks_only(root, hw1):
 
 
 def test_the_stub_is_not_started_and_earns_nothing(hw1):
-    report = grade(hw1, of("def norm(v):\n    raise NotImplementedError()\n\n\ndef scale(v, f):\n    raise NotImplementedError\n"))
+    report = grade(
+        hw1, of("def norm(v):\n    raise NotImplementedError()\n\n\ndef scale(v, f):\n    raise NotImplementedError\n")
+    )
     assert {result.status for result in report.results} == {Status.NOT_STARTED}
     assert (report.score, report.open_tasks) == (0, ())
 

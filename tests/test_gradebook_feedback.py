@@ -57,7 +57,10 @@ def test_of_hidden_checks_only_their_number_and_how_they_ended_is_said(status: S
 def test_a_known_mistake_is_named_once_even_if_only_hidden_checks_show_it() -> None:
     hinted = [
         CheckResult(
-            check=Check(name=name, task="softmax", hidden=True), status=Status.FAILED, message="secret", hint="Shift <b>"
+            check=Check(name=name, task="softmax", hidden=True),
+            status=Status.FAILED,
+            message="secret",
+            hint="Shift <b>",
         )
         for name in ("test_a", "test_b")
     ]

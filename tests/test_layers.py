@@ -71,9 +71,7 @@ def test_every_module_has_its_layer_and_every_layer_its_modules():
 
 @pytest.mark.parametrize("name", sorted(graph().keys() - {"grader"}))
 def test_a_module_imports_only_from_lower_layers(name):
-    upward = {
-        other for other in graph()[name] if unit(other) != unit(name) and LAYER[unit(other)] >= LAYER[unit(name)]
-    }
+    upward = {other for other in graph()[name] if unit(other) != unit(name) and LAYER[unit(other)] >= LAYER[unit(name)]}
     assert not upward, f"{name} imports {', '.join(sorted(upward))}, which is no lower layer"
 
 

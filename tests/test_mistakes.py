@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
 from grader.assignment import load_assignment
+from grader.errors import SourceError
 from grader.grade import grade
 from grader.mistakes import agree
 from grader.model import Cell, Status, Submission
@@ -15,9 +17,7 @@ SQUARED = "def norm(v):\n    total = 0.0\n    for x in v:\n        total += x **
 def hints(root, source, **options):
     """The hints of a graded submission, by check."""
     cells = {"vectors": (Cell(filename="vectors.py", source=source),)}
-    report = grade(
-        load_assignment(root, "hw1"), Submission(student="ada", assignment="hw1", modules=cells), **options
-    )
+    report = grade(load_assignment(root, "hw1"), Submission(student="ada", assignment="hw1", modules=cells), **options)
     return {result.check.name: result.hint for result in report.results if result.status is Status.FAILED}
 
 
@@ -127,6 +127,8 @@ def test_mutants_are_asked_with_the_same_stand_ins(root):
         (None, None),
         (ValueError, ValueError),
         (KeyError, LookupError),
+        (torch.ones(2, requires_grad=True), torch.ones(2)),
+        (torch.ones(2, dtype=torch.bfloat16), torch.ones(2, dtype=torch.bfloat16)),
     ],
 )
 def test_answers_that_are_the_same_agree(one, other):
@@ -148,8 +150,26 @@ def test_answers_that_are_the_same_agree(one, other):
         (ValueError, KeyError),
         (ValueError, 1.0),
         (NotImplemented, NotImplemented),
+        (torch.ones(2), np.ones(2, np.float32)),
+        (slice(1), slice(1)),
+        ([[1], [1, 2]], 3),
     ],
 )
 def test_answers_that_differ_do_not_agree(one, other):
     assert not agree(one, other)
     assert not agree(other, one)
+
+
+def test_mutants_that_cannot_be_read_are_told_before_anything_is_graded(root):
+    write(root / "solutions/hw1/mutants.toml", MUTANTS.replace(SECRET, "TestNorm::test_nowhere"))
+    with pytest.raises(SourceError, match="is no check of task 'norm'"):
+        hints(root, SQUARED)
+
+
+def test_a_mutant_that_cannot_be_loaded_is_nobodys_mistake(root):
+    broken = more("broken", "0").replace(
+        'find = "math.sqrt(sum(x * x for x in v))"\nwith = "0"', 'find = "import math"\nwith = "import nowhere"'
+    )
+    assert broken != more("broken", "0")
+    write(root / "solutions/hw1/mutants.toml", broken)
+    assert hints(root, SQUARED)[SECRET] == HINT

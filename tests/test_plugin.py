@@ -59,7 +59,13 @@ def test_weights_give_partial_credit(pytester):
 def test_a_failure_is_told_with_its_title_and_its_smallest_example(pytester):
     fill(pytester, REFERENCE.replace("2 * x", "3 * x"))
     pytester.runpytest().stdout.fnmatch_lines(
-        ["*TestDouble.test_adds_x_to_itself*", "double(x) is x + x", "", "double(1) is wrong*", "Smallest example found: x=1"],
+        [
+            "*TestDouble.test_adds_x_to_itself*",
+            "double(x) is x + x",
+            "",
+            "double(1) is wrong*",
+            "Smallest example found: x=1",
+        ],
         consecutive=False,
     )
 
@@ -145,14 +151,20 @@ def test_naming_a_check_says_that_some_may_be_missing(pytester):
 
 
 def test_x_stops_at_the_first_failure_but_not_at_what_is_not_started(pytester):
-    fill(pytester, STUB.replace("def tally(xs):\n    # YOUR CODE HERE\n    raise NotImplementedError()", "def tally(xs): 1/0"))
+    fill(
+        pytester,
+        STUB.replace("def tally(xs):\n    # YOUR CODE HERE\n    raise NotImplementedError()", "def tally(xs): 1/0"),
+    )
     result = pytester.runpytest("-x")
     assert list(table(result)) == ["double", "tally", "total"]
     result.assert_outcomes(failed=1)
 
 
 def test_pdb_opens_where_the_students_code_failed_and_passes_stubs_by(pytester):
-    fill(pytester, STUB.replace("def tally(xs):\n    # YOUR CODE HERE\n    raise NotImplementedError()", "def tally(xs): 1/0"))
+    fill(
+        pytester,
+        STUB.replace("def tally(xs):\n    # YOUR CODE HERE\n    raise NotImplementedError()", "def tally(xs): 1/0"),
+    )
     command = [*pytester._getpytestargs(), "--pdb"]
     result = pytester.run(*command, stdin=b"p 'xs is', xs\nc\n")
     result.stdout.fnmatch_lines(["*entering PDB*", "*('xs is', [[]1, 2])*"])
@@ -197,12 +209,18 @@ BAD = {
         "double = 3\n",
         "The check called what should be a function or class of yours: 'int' object is not callable.",
     ),
-    "an exception": ("def double(x):\n    return x.y\n", "double raised AttributeError: 'int' object has no attribute 'y'"),
+    "an exception": (
+        "def double(x):\n    return x.y\n",
+        "double raised AttributeError: 'int' object has no attribute 'y'",
+    ),
     "an exit": ("def double(x):\n    raise SystemExit(3)\n", "double raised SystemExit: 3"),
     "an exit while loading": ("raise SystemExit(3)\n", "SystemExit: 3"),
     "its own failed assertion": ("def double(x):\n    assert x > 99\n", "double raised AssertionError"),
     "a recursion without end": ("def double(x):\n    return double(x)\n", "double raised RecursionError: *"),
-    "an error of a wrong call inside": ("def double(x):\n    return double()\n", "double raised TypeError: *missing 1*"),
+    "an error of a wrong call inside": (
+        "def double(x):\n    return double()\n",
+        "double raised TypeError: *missing 1*",
+    ),
 }
 
 
@@ -221,12 +239,16 @@ def test_bad_input_is_the_students_and_says_what_is_wrong_in_process_and_isolate
 def test_a_syntax_error_is_shown_with_its_line(pytester):
     fill(pytester, "def double(x):\n    return 2 *\n")
     for options in ([], ["--isolate"]):
-        pytester.runpytest(*options).stdout.fnmatch_lines(["SyntaxError: invalid syntax", "  work.py, line 2", "      return 2 *"])
+        pytester.runpytest(*options).stdout.fnmatch_lines(
+            ["SyntaxError: invalid syntax", "  work.py, line 2", "      return 2 *"]
+        )
 
 
 def test_a_missing_package_is_said_to_be_missing_in_grading_too(pytester):
     fill(pytester, "import nowhere\n")
-    pytester.runpytest().stdout.fnmatch_lines(["This package is not available when your work is graded: do without it."])
+    pytester.runpytest().stdout.fnmatch_lines(
+        ["This package is not available when your work is graded: do without it."]
+    )
 
 
 def test_what_was_defined_before_an_error_while_loading_still_counts(pytester):
@@ -273,7 +295,10 @@ def test_an_error_with_a_text_is_no_stub(pytester):
 
 
 def test_a_function_that_answers_differently_each_time_is_said_to(pytester):
-    fill(pytester, "seen = set()\n\n\ndef double(x):\n    new = x not in seen\n    seen.add(x)\n    return 3 if new else 2 * x\n")
+    fill(
+        pytester,
+        "seen = set()\n\n\ndef double(x):\n    new = x not in seen\n    seen.add(x)\n    return 3 if new else 2 * x\n",
+    )
     for options in ([], ["--isolate"]):
         result = pytester.runpytest(*options)
         result.stdout.fnmatch_lines(["The same input gave different results when it was tried again."])
@@ -307,7 +332,9 @@ def test_an_endless_loop_is_stopped_though_hypothesis_would_go_on_and_the_other_
 
 
 def test_an_endless_loop_while_loading_is_stopped_once(pytester):
-    fill(pytester, REFERENCE + "\nwhile True:\n    pass\n\n\ndef after(x): ...\n", CHECKS.replace("hw.tally", "hw.after"))
+    fill(
+        pytester, REFERENCE + "\nwhile True:\n    pass\n\n\ndef after(x): ...\n", CHECKS.replace("hw.tally", "hw.after")
+    )
     result = pytester.runpytest_subprocess("--timeout=1")
     assert table(result)["double"].score == "6"
     result.stdout.fnmatch_lines(["Stopped: not done after 1 s. Is there a loop that never ends?", "  work.py, line 1*"])
@@ -370,7 +397,12 @@ def test_afterwards_the_students_own_is_back(hw):
 def test_a_stand_in_takes_the_place_of_an_earlier_piece_while_its_check_runs(pytester):
     module = "def double(x):\n    return 5\n\n\ndef fourfold(x):\n    return double(double(x))\n"
     for rows in both_ways(pytester, module, STAND_IN):
-        assert {name: row.score for name, row in rows.items()} == {"double": "0", "fourfold": "4", "after": "1", "total": "5"}
+        assert {name: row.score for name, row in rows.items()} == {
+            "double": "0",
+            "fourfold": "4",
+            "after": "1",
+            "total": "5",
+        }
 
 
 # What is ours
@@ -382,7 +414,9 @@ def test_an_error_of_the_check_itself_leaves_the_points_open(pytester):
         result = pytester.runpytest(*options)
         assert table(result)["double"].score == "?"
         result.stdout.fnmatch_lines(
-            ["The check itself failed, which is not your fault: ZeroDivisionError: division by zero (test_work.py, line 6)"]
+            [
+                "The check itself failed, which is not your fault: ZeroDivisionError: division by zero (test_work.py, line 6)"
+            ]
         )
 
 
@@ -504,8 +538,9 @@ def test_a_run_inside_a_run_keeps_its_results_to_itself(pytester):
         "    report = run_task('double', {'double': lambda x: 1}, Path('inner'))\n"
         "    assert report.score == 0"
     )
-    pytester.path.joinpath("test_work.py").write_text(only(body) + '\n\n@pytest.mark.task("tally", points=4)\n'
-        "def test_after(hw):\n    pass\n")
+    pytester.path.joinpath("test_work.py").write_text(
+        only(body) + '\n\n@pytest.mark.task("tally", points=4)\ndef test_after(hw):\n    pass\n'
+    )
     rows = table(pytester.runpytest_subprocess("test_work.py"))
     assert rows["double"] == Row("6", "6", "1 of 1", "")
     assert rows["total"].score == "10"

@@ -74,7 +74,12 @@ def run(command: str, folder: Path, **environment: str) -> subprocess.CompletedP
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GRADER_"))}
     return subprocess.run(
-        command.split(), cwd=folder, env=clean | {"PATH": path} | environment, capture_output=True, text=True, check=False
+        command.split(),
+        cwd=folder,
+        env=clean | {"PATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
