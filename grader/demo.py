@@ -26,6 +26,7 @@ from grader.gradebook.feedback import HINT
 from grader.gradebook.segments import definitions
 from grader.model import Assignment
 from grader.report import make_table
+from grader.source import is_marker
 from grader.text import plain
 
 COPIED = ("assignments", "solutions", "release", "nbgrader_config.py")
@@ -69,7 +70,7 @@ def run_demo(console: Console, root: Path, name: str, into: Path) -> None:
 def a_class(assignment: Assignment) -> Iterator[Pupil]:
     """The students of the demo."""
     module = assignment.modules[0]
-    reference = assignment.reference(module).read_text(encoding="utf-8")
+    reference = _unmarked(assignment.reference(module).read_text(encoding="utf-8"))
     stub = assignment.stub(module).read_text(encoding="utf-8")
     released = (assignment.release_dir / f"{assignment.notebook}.ipynb").read_text(encoding="utf-8")
     names = [name for task in assignment.tasks if task.module in ("", module) for name in task.covers]
@@ -78,15 +79,19 @@ def a_class(assignment: Assignment) -> Iterator[Pupil]:
     def notebook(*sources: str, only: list[str] | None = None, copy: str = "") -> str:
         return _filled(released, names if only is None else only, *sources, copy=copy)
 
-    yield Pupil(name="ada", story="the reference", files={f"{module}.ipynb": notebook(reference)})
+    yield Pupil(name="ada", story="the reference", files={f"{module}.ipynb": _solved(assignment)})
     yield Pupil(name="ben", story="nothing was written", files={f"{module}.ipynb": released})
     for pupil, variant in zip(("cleo", "dora", "emil"), load_variants(assignment), strict=False):
-        yield Pupil(name=pupil, story=f"another style: {variant.name}", files={f"{module}.py": variant.source})
+        yield Pupil(
+            name=pupil, story=f"another style: {variant.name}", files={f"{module}.py": _unmarked(variant.source)}
+        )
     mutants = load_mutants(assignment)
     shown = min(MISTAKES, len(mutants))
     for number, pupil in enumerate(("finn", "gwen", "hugo", "iris")[:shown]):
         mutant = mutants[(2 * number + 1) * len(mutants) // (2 * shown)]
-        yield Pupil(name=pupil, story=f"mistake: {mutant.name}", files={f"{mutant.module}.py": mutant.source})
+        yield Pupil(
+            name=pupil, story=f"mistake: {mutant.name}", files={f"{mutant.module}.py": _unmarked(mutant.source)}
+        )
     yield Pupil(name="jack", story="half done", files={f"{module}.ipynb": notebook(reference, only=half)})
     yield Pupil(
         name="kate", story="a syntax error", files={f"{module}.py": reference.replace("    return ", "    retrun ", 1)}
@@ -114,6 +119,20 @@ def a_class(assignment: Assignment) -> Iterator[Pupil]:
         files={f"{module}.py": ("# Lösung\n" + reference).encode("latin-1", "replace")},
     )
     yield Pupil(name="rosa", story="only a text file", files={"readme.txt": "I will hand in later."})
+
+
+def _unmarked(source: str) -> str:
+    """A source as a student would have written it: without the marks of solution regions."""
+    return "".join(line for line in source.splitlines(keepends=True) if not is_marker(line.rstrip("\n")))
+
+
+def _solved(assignment: Assignment) -> str:
+    """The instructor's notebook, plots and written answers included."""
+    text = (assignment.solution_dir / f"{assignment.notebook}.ipynb").read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        cell["source"] = _unmarked("".join(cell["source"]))
+    return json.dumps(notebook, indent=1)
 
 
 def _filled(released: str, names: list[str], source: str, *, copy: str = "") -> str:

@@ -394,8 +394,7 @@ class Call:
         if type(tree) is not list or len(tree) < 3 or tree[1] != self._id:
             raise WireError("an answer belongs to no call")
         decoder = self._session.decoder(data, self._shared.table)
-        self._shared.apply(tree[2], decoder)
-        values = [decoder.decode(value) for value in tree[3:]]
+        values = self._shared.decode(decoder, tree[2], tree[3:])
         decoder.finish()
         return tree[0], values
 
@@ -408,12 +407,14 @@ class Call:
 
     def _call_back(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         began = time.monotonic()
+        given = self._shared.passing
         self._shared.note()
         try:
             parts = self._told("return", function(*args, **kwargs))
         except Exception as error:
             self._failed = error
             parts = self._told("raise")
+        self._shared.forget(given, self._shared.passing)
         taken = time.monotonic() - began  # time that is not the submission's
         self._deadline, self._latest = self._deadline + taken, self._latest + taken
         self._channel.send(parts, self._deadline)

@@ -4,6 +4,7 @@ A package (explain, strategies, sandbox, gradebook) is one unit here; inside it 
 """
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def imported(path, names):
     return {name for name in found if name.startswith("grader.")}
 
 
+@cache
 def graph():
     names = modules()
     return {name: imported(path, names) - {name} for name, path in names.items()}

@@ -7,6 +7,12 @@ import pytest
 from tests.desk import CHECKS, REFERENCE, STUB, Row, fill, table
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Without the collection of garbage at the end of each run."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:unraisableexception")
+
+
 def only(body, marks=""):
     """A check file with one check."""
     return f'import pytest\n\n\n@pytest.mark.task("double", points=6)\n{marks}def test_it(hw):\n    {body}\n'
@@ -183,7 +189,8 @@ def test_verbose_names_what_is_not_started(pytester):
     pytester.runpytest("-v").stdout.fnmatch_lines(["test_work.py::TestDouble::test_of_zero NOT STARTED *"])
 
 
-def test_a_bare_folder_and_a_fresh_process_are_enough(pytester):
+def test_a_bare_folder_and_a_fresh_process_are_enough(pytester, monkeypatch):
+    monkeypatch.delenv("PYTEST_ADDOPTS")
     fill(pytester, REFERENCE)
     assert sorted(path.name for path in pytester.path.iterdir()) == ["test_work.py", "work.py"]
     result = pytester.runpytest_subprocess()

@@ -16,10 +16,12 @@ class Shared:
 
     Attributes:
         table: the values, in the order in which they crossed, either way.
+        passing: the part of the table that came with the last message and not through a change (start, end).
     """
 
     def __init__(self) -> None:
         self.table: list[Any] = []
+        self.passing = 0, 0
         self._before: list[Any] = []  # what the other side believes that they hold
 
     def note(self) -> None:
@@ -33,12 +35,32 @@ class Shared:
             now = [snapshot(value) for value in self.table[: len(self._before)]]
             changed = [number for number, content in enumerate(now) if not same(self._before[number], content)]
             changes = [[number, encoder.content(self.table[number])] for number in changed]
+            start = len(self.table)
             body = [encoder.encode(value) for value in values]
         except BaseException:
             del self.table[known:]  # what the other side never hears of must not be referred to
             raise
         self._before = now
+        self.passing = start, len(self.table)
         return changes, body
+
+    def decode(self, decoder: Decoder, changes: Any, trees: Sequence[Any]) -> list[Any]:
+        """Make the changes that the other side tells, then decode its values."""
+        self.apply(changes, decoder)
+        start = len(self.table)
+        values = [decoder.decode(tree) for tree in trees]
+        self.passing = start, len(self.table)
+        return values
+
+    def forget(self, *parts: tuple[int, int]) -> None:
+        """Drop parts of the table, on both sides alike.
+
+        What a callback was given and returned is done with when it ends. Without this, a call with a thousand
+        callbacks would compare a thousand dead arrays each time.
+        """
+        for start, end in sorted(parts, reverse=True):
+            del self.table[start:end]
+            del self._before[start:end]
 
     def apply(self, changes: Any, decoder: Decoder) -> None:
         """Make the changes that the other side tells."""

@@ -190,16 +190,18 @@ class Worker:
         """Call a function of the checks; answer other requests that come meanwhile."""
         scope = self._scopes[-1]
         self._tell(scope, "callback", number, args, kwargs)
+        given = scope.shared.passing
         scope.shared.note()
         while True:
             tree, data = self._channel.receive()
             if tree[1] != scope.call:
                 self._answer(tree, data)
                 continue
-            scope.more(data).changed(tree[2])
+            values = scope.more(data).returned(tree[2], tree[3:])
+            scope.shared.forget(given, scope.shared.passing)
             if tree[0] == "raise":
                 raise CallbackFailed("a function that the check passed in raised an exception")
-            return scope.decode(tree[3])
+            return values[0]
 
 
 class Scope:
@@ -219,9 +221,11 @@ class Scope:
         self.shared.note()
         return value
 
-    def changed(self, changes: Any) -> None:
-        """Take over what the checks changed."""
-        self.shared.apply(changes, self._decoder)
+    def returned(self, changes: Any, trees: list[Any]) -> list[Any]:
+        """Take over what the checks changed, and what their function returned."""
+        values = self.shared.decode(self._decoder, changes, trees)
+        self.shared.note()
+        return values
 
     def encode(self, kind: str, *values: Any) -> tuple[Any, list[bytes]]:
         """An answer: what changed among the arguments, then the values."""
