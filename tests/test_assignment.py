@@ -34,7 +34,7 @@ def test_assignments_are_sorted_as_people_count(root):
 
 
 def test_settings_are_read(root):
-    write(root / SETTINGS, 'title = "Vectors"\nmodules = ["vectors"]\n\n[limits]\ncall_seconds = 2\n')
+    write(root / SETTINGS, 'title = "Vectors"\nmodules = ["vectors"]\nseed = "s"\n\n[limits]\ncall_seconds = 2\n')
     assignment = load_assignment(root, "hw1")
     assert (assignment.title, assignment.modules) == ("Vectors", ("vectors",))
     assert (assignment.limits.call_seconds, assignment.limits.load_seconds) == (2, 20.0)
@@ -55,7 +55,9 @@ def test_settings_are_read(root):
         ('title = "V"\nmodules = ["vectors"]\n[limits]\ncall = 3', "[limits] call = 3: expected a number of seconds"),
         ('title = "V"\nmodules = ["vectors"]\n[limits]\ncall_seconds = 0', "[limits] call_seconds = 0: expected"),
         ('title = "V"\nmodules = ["vectors"]\n[limits]\ncall_seconds = true', "[limits] call_seconds = True: expected"),
-        ('title = "V"\nmodules = ["vectors", "kernels"]', "kernels.py: missing"),
+        ('title = "V"\nmodules = ["vectors"]', 'expected seed = "..."'),
+        ('title = "V"\nmodules = ["vectors"]\nseed = 3', 'expected seed = "..."'),
+        ('title = "V"\nmodules = ["vectors", "kernels"]\nseed = "s"', "kernels.py: missing"),
     ],
 )
 def test_wrong_settings_are_told_with_their_file(root, text, message):

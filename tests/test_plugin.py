@@ -8,7 +8,7 @@ from tests.desk import CHECKS, REFERENCE, STUB, Row, fill, table
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
+def _quick(pytester, monkeypatch):
     """Without the collection of garbage at the end of each run."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:unraisableexception")
 
