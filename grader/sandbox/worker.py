@@ -1,6 +1,6 @@
 """The process that holds one submission: loads its code and answers calls.
 
-Everything in this process belongs to the submission: it may patch whatever it likes, and gains nothing, because
+Everything in this process belongs to the submission: it may patch whatever it likes, and gains nothing by that, because
 verdicts are made on the other side. So there is no defence here, only service.
 
 Requests are trees (see `grader.wire`), each with the id of its call:
