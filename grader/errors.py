@@ -4,6 +4,7 @@ GraderError                    something a person can mend; its text says how (i
 ├── SourceError                the one source of a module, or its checks, cannot be read: carries file and line
 ├── CourseError                a course folder or an assignment.toml is not as it should be
 ├── SubmissionError            a submission cannot be read: missing, empty, broken, not UTF-8, ...
+├── SandboxError               this machine cannot isolate a submission as it was asked to
 └── WireError                  a frame from the worker breaks the rules
 SubmissionGone(BaseException)  the worker that held the submission is gone
 ├── SubmissionCrashed          it ended its own process
@@ -36,6 +37,10 @@ class CourseError(GraderError):
 
 class SubmissionError(GraderError):
     """A submission that cannot be read."""
+
+
+class SandboxError(GraderError):
+    """A machine that cannot isolate a submission as it was asked to."""
 
 
 class WireError(GraderError):

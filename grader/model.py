@@ -142,11 +142,15 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a submission may use, in seconds."""
+    """What a submission may use."""
 
     call_seconds: float = 10.0  # of computing, one call from a check; by the clock it may take five times as long
     load_seconds: float = 20.0  # likewise, importing the submission
     check_seconds: float = 60.0  # by the clock, one check with all its examples
+    cpu_seconds: float = 600.0  # of computing, all together until its process is replaced
+    memory_mb: float = 2048.0  # MiB, on top of what Python, NumPy and torch take
+    scratch_mb: float = 64.0  # MiB in its folder, and the largest file
+    answer_mb: float = 256.0  # MiB that one call may return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,8 @@ from typing import Any
 from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
 from grader.model import Cell, Frame, Limits
 from grader.sandbox.channel import Closed
-from grader.sandbox.launch import Process
+from grader.sandbox.launch import current
+from grader.sandbox.process import Process
 from grader.sandbox.shared import Shared
 from grader.text import plain
 from grader.wire import Decoder, Encoder, pack
@@ -195,7 +196,7 @@ class Session:
             return
         if len(self._gone) >= LOADS:
             raise type(self._gone[-1])(*self._gone[-1].args)
-        self._process = Process()
+        self._process = current().process(self.limits, self.cells)
         try:
             cells = [(cell.filename, cell.source) for cell in self.cells]
             answer = self._request("load", self.name, cells, seconds=self.limits.load_seconds)

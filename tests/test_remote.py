@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -382,7 +383,7 @@ class TestStandIns:
     def test_a_worker_that_died_meanwhile_does_not_cost_the_next_check(self, opened):
         session = opened()
         assert session.module.echo(1) == 1
-        session._process._process.kill()
+        end(session._process)
         with session.stand_in({"square": lambda x: 100}):
             assert session.module.uses_square(2) == 101
 
@@ -390,7 +391,7 @@ class TestStandIns:
         session = opened()
         with session.stand_in({"square": lambda x: 100}):
             assert session.module.echo(1) == 1
-            session._process._process.kill()
+            end(session._process)
         assert session.module.square(2) == 4
 
 
@@ -684,7 +685,7 @@ class TestEnds:
         hw = session.module
         for call, error, text in [
             (hw.crash, SubmissionCrashed, r"ended its own process \(exit status 3\)"),
-            (hw.segfault, SubmissionCrashed, r"ended its own process \(killed by signal 11\)"),
+            (hw.segfault, SubmissionCrashed, r"ended its own process \(killed by signal 11: segmentation fault\)"),
             (hw.endless, SubmissionTimeout, "endless did not return within 0.4 s"),
             (lambda: hw.nap(60), SubmissionTimeout, "nap did not return within 0.4 s"),
         ]:
@@ -764,7 +765,7 @@ class TestEnds:
         assert session.module.echo(1) == 1
         process = session._process
         session.close()
-        assert process._process.returncode is not None
+        assert process.exit_text()
         assert not process.scratch.exists()
         session.close()
 
@@ -792,6 +793,11 @@ def mix(x): say("ok", "ID", [[0, ["l", 1]]], 1)
 
 
 LOADED = ["ok", "ID", [], ["t", ["d", "f", True], ["l"]]]
+
+
+def end(process):
+    """Kill a worker behind the session's back."""
+    process.channel._end.shutdown(socket.SHUT_RDWR)
 
 
 class FakeProcess:
@@ -828,7 +834,8 @@ def fake(monkeypatch):
     sessions = []
 
     def make(answer=None, data=b"", load=LOADED):
-        monkeypatch.setattr("grader.remote.Process", lambda: FakeProcess(load, answer, data))
+        sandbox = SimpleNamespace(process=lambda limits, cells: FakeProcess(load, answer, data))
+        monkeypatch.setattr("grader.remote.current", lambda: sandbox)
         sessions.append(open_session())
         return sessions[-1]
 
@@ -863,7 +870,7 @@ class TestPatience:
             hw_session.close()
 
     def test_where_the_system_does_not_tell_the_clock_decides(self, monkeypatch):
-        monkeypatch.setattr("grader.sandbox.launch.Process.cpu_seconds", lambda self: None)
+        monkeypatch.setattr("grader.sandbox.process._cpu_seconds", lambda pid: None)
         hw_session = open_session(call_seconds=0.3)
         try:
             with pytest.raises(SubmissionTimeout):

@@ -1,76 +1,164 @@
-"""Starts the process that will hold a submission."""
+"""The sandbox of this process: the strongest level that holds, and the servers that fork its workers."""
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
+import platform
+import re
+from collections.abc import Collection, Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
-from grader.sandbox.channel import Channel
+from grader.errors import SandboxError
+from grader.model import Cell, Limits
+from grader.sandbox.level import Layer, Level
+from grader.sandbox.process import Forked, Process, Server, Spawned
 
-# One thread: a class is graded on few cores, and results must not depend on how many there are.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MPLBACKEND": "Agg",
-    "PYTHONHASHSEED": "0",
-    "LANG": "C.UTF-8",
-}
+if TYPE_CHECKING:
+    from grader.sandbox.probe import Attempt
+
+VARIABLE = "GRADER_SANDBOX"  # the environment variable that asks for one level
+WARMED = frozenset({"matplotlib", "scipy", "sklearn", "torch"})  # take long to load
+IMPORTED = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
 
 
-CPUCLOCK_SCHED = 2  # Linux: with a process id, the clock of the time that it was scheduled (clock_getcpuclockid(3))
+class Sandbox:
+    """Starts workers at one level; see `current` for the one to use.
 
+    Attributes:
+        attempts: what became of the attacks that its canaries tried; empty at level E, which stops none.
+    """
 
-class Process:
-    """A running worker, its channel and its private scratch folder."""
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.attempts: list[Attempt] = []
+        self._servers: list[Server] = []
 
-    def __init__(self) -> None:
-        self.scratch = Path(tempfile.mkdtemp(prefix="grader-"))
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                # As -I, which would ignore the hash seed as well.
-                [sys.executable, "-P", "-s", "-B", "-m", "grader.sandbox.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=self.scratch,
-                env=ENVIRONMENT
-                | {"PATH": os.environ.get("PATH", ""), "HOME": str(self.scratch), "TMPDIR": str(self.scratch)},
-                start_new_session=True,
-            )
-        self.channel = Channel(ours)
+    def process(self, limits: Limits, cells: Iterable[Cell] = ()) -> Process:
+        """Start a worker.
 
-    def cpu_seconds(self) -> float | None:
-        """Processor time that the process has used; None where the system does not tell."""
+        Args:
+            cells: the code that it will load; what that imports is loaded in the server, if it is a well-known library.
+
+        Raises:
+            SandboxError: it cannot be started, which is no fault of the code.
+        """
+        if self.level is Level.E:
+            return Spawned(limits, imports(cells))
+        return self.forked(self.level.layers, limits, imports(cells))
+
+    def forked(self, layers: Collection[Layer], limits: Limits, modules: Collection[str] = ()) -> Process:
+        """A worker behind these layers. A server that has ended is replaced once."""
+        server = self._server(modules, limits.scratch_mb)
         try:
-            return time.clock_gettime((~self._process.pid << 3) | CPUCLOCK_SCHED)
-        except (OSError, AttributeError):
-            return None
+            return Forked(server, layers, limits)
+        except SandboxError:
+            if server.running:
+                raise
+        self._servers.remove(server)
+        server.close()
+        return Forked(self._server(modules, limits.scratch_mb), layers, limits)
 
-    def exit_text(self) -> str:
-        """How the process ended, in words; empty while it runs."""
+    def close(self) -> None:
+        """End all servers and their workers."""
+        while self._servers:
+            self._servers.pop().close()
+
+    def _server(self, modules: Collection[str], scratch_mb: float) -> Server:
+        """One that has loaded these modules, and maybe more: a course needs few."""
+        wanted = frozenset(modules)
+        alike = [server for server in self._servers if server.scratch_mb == scratch_mb]
+        for server in alike:
+            if wanted <= server.modules:
+                return server
+        for server in alike:
+            wanted |= server.modules
+        self._servers.append(Server(wanted, self.level.layers, scratch_mb))
+        return self._servers[-1]
+
+
+def imports(cells: Iterable[Cell]) -> frozenset[str]:
+    """The well-known libraries that some code may import."""
+    return WARMED.intersection(*[{name for cell in cells for name in IMPORTED.findall(cell.source)}])
+
+
+def open_sandbox(level: Level) -> Sandbox:
+    """A sandbox of this level, which canaries have attacked in vain.
+
+    Raises:
+        SandboxError: this machine does not offer the level; says what failed.
+    """
+    sandbox = Sandbox(level)
+    if level is Level.E:
+        return sandbox
+    if platform.system() != "Linux":
+        raise SandboxError(f"level {level} takes Linux, this is {platform.system()}")
+    if Layer.USER in level.layers and os.geteuid():
+        raise SandboxError(f"level {level} takes root")
+    from grader.sandbox.probe import probe  # which other systems cannot import
+
+    try:
+        sandbox.attempts = probe(level, lambda layers: sandbox.forked(layers, Limits()))
+        bad = [str(attempt) for attempt in sandbox.attempts if not attempt.good]
+        if bad:
+            raise SandboxError("; ".join(bad))
+    except BaseException:
+        sandbox.close()
+        raise
+    return sandbox
+
+
+def find() -> tuple[Sandbox, dict[Level, str]]:
+    """The strongest sandbox of this machine, and why the stronger levels are not to be had."""
+    missing: dict[Level, str] = {}
+    for level in Level:
         try:
-            code = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            return ""
-        return f"killed by signal {-code}" if code < 0 else f"exit status {code}"
+            return open_sandbox(level), missing
+        except SandboxError as reason:
+            missing[level] = str(reason)
+    raise AssertionError("level E needs nothing")
 
-    def kill(self) -> None:
-        """End the process and all that it started in its session; remove its folder."""
-        self.channel.close()
-        if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+
+@cache
+def available() -> tuple[Level, ...]:
+    """All levels that this machine offers, the strongest first."""
+    found = []
+    for level in Level:
+        try:
+            open_sandbox(level).close()
+        except SandboxError:
+            continue
+        found.append(level)
+    return tuple(found)
+
+
+@cache
+def _current(process: int) -> Sandbox:
+    asked = os.environ.get(VARIABLE, "")
+    if not asked:
+        sandbox, _ = find()
+    elif asked in set(Level):
+        sandbox = open_sandbox(Level(asked))
+    else:
+        raise SandboxError(f"{VARIABLE} is {asked!r}; a level is one of {', '.join(Level)}")
+    atexit.register(sandbox.close)
+    return sandbox
+
+
+def current() -> Sandbox:
+    """The sandbox of this process, found at the first use: the strongest, or the level that GRADER_SANDBOX asks for.
+
+    Raises:
+        SandboxError: the level that is asked for is not to be had.
+    """
+    return _current(os.getpid())  # a forked process has its own
+
+
+def close() -> None:
+    """End the sandbox of this process; the next use finds one anew."""
+    if _current.cache_info().currsize:
+        sandbox = current()
+        atexit.unregister(sandbox.close)
+        sandbox.close()
+        _current.cache_clear()

@@ -1,0 +1,284 @@
+"""The processes that hold submissions: forked from a warm server and isolated, or, at level E, started afresh."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import site
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from grader.errors import SandboxError
+from grader.model import Limits
+from grader.sandbox import bubblewrap
+from grader.sandbox.channel import Channel
+from grader.sandbox.level import Layer
+from grader.sandbox.scratch import remove
+
+# One thread: a class is graded on few cores, and results must not depend on how many there are.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    "PYTHONHASHSEED": "0",
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONUSERBASE": site.getuserbase(),  # there is no home folder to find it in
+}
+PYTHON = [sys.executable, "-P", "-B", "-m"]  # nothing is taken from the working folder, nothing written beside a module
+CPUCLOCK_SCHED = 2  # Linux: with a process id, the clock of the time that it was scheduled (clock_getcpuclockid(3))
+START_SECONDS = 120.0  # for a server to load its libraries, on a machine that has much else to do
+ANSWER_SECONDS = 30.0  # for a server to fork a worker, or to remove what one has left
+END_SECONDS = 5.0  # for a server to see that nobody asks any more
+PACKET = 1 << 16
+MESSAGE = 2000
+ENDED = {  # by the signal's name, because not every system has them all
+    "SIGXCPU": "it used more processor time than it may",
+    "SIGSEGV": "segmentation fault",
+    "SIGABRT": "aborted, for example because memory ran out",
+    "SIGKILL": "killed, for example because memory ran out",
+}
+
+
+class Process(Protocol):
+    """A running worker: its channel, and its private scratch folder as it calls it."""
+
+    channel: Channel
+    scratch: Path
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time that the process has used; None where the system does not tell."""
+
+    def exit_text(self) -> str:
+        """How the process ended, in words; empty while it runs."""
+
+    def kill(self) -> None:
+        """End the process and all that it started; remove its folder."""
+
+
+class Spawned:
+    """A worker that is started afresh, and is kept from nothing.
+
+    Args:
+        modules: that it loads before its memory is limited.
+    """
+
+    def __init__(self, limits: Limits, modules: Collection[str] = ()) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="grader-"))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [*PYTHON, "grader.sandbox.standalone", str(theirs.fileno()), json.dumps(_bounds(limits)), *modules],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=self.scratch,
+                env=ENVIRONMENT
+                | {"PATH": os.environ.get("PATH", ""), "HOME": str(self.scratch), "TMPDIR": str(self.scratch)},
+                start_new_session=True,
+            )
+        self.channel = Channel(ours)
+
+    def cpu_seconds(self) -> float | None:
+        return _cpu_seconds(self._process.pid)
+
+    def exit_text(self) -> str:
+        try:
+            return _ended(self._process.wait(timeout=1))
+        except subprocess.TimeoutExpired:
+            return ""
+
+    def kill(self) -> None:
+        self.channel.close()
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):  # what it has started may still be at work there
+            remove(self.scratch)
+
+
+class Forked:
+    """A worker that a server has forked and isolated."""
+
+    def __init__(self, server: Server, layers: Collection[Layer], limits: Limits) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                request = {"fork": {"layers": sorted(layers), "bounds": _bounds(limits)}}
+                answer, descriptors = server.ask(request, theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
+        self.channel = Channel(ours)
+        self.scratch = Path(answer["scratch"])
+        self._server, self._number, self._pidfd = server, answer["pid"], descriptors[0]
+        self._pid = _pid(self._pidfd)
+        self._status: int | None = None
+
+    def cpu_seconds(self) -> float | None:
+        return _cpu_seconds(self._pid)
+
+    def exit_text(self) -> str:
+        if self._status is None:
+            ended, _, _ = select.select([self._pidfd], [], [], 1)
+            if not ended:
+                return ""
+            self._end()
+        assert self._status is not None
+        return _ended(os.waitstatus_to_exitcode(self._status))
+
+    def kill(self) -> None:
+        self.channel.close()
+        if self._status is None:
+            with contextlib.suppress(SandboxError):  # a server that is gone has taken its workers with it
+                self._end()
+
+    def _end(self) -> None:
+        os.close(self._pidfd)
+        self._status = signal.SIGKILL  # what it was, if the server cannot tell
+        self._status = self._server.ask({"end": self._number})[0]["status"]
+
+
+class Server:
+    """A running fork server.
+
+    Args:
+        modules: that it has loaded, besides NumPy.
+        layers: of the level; with bubblewrap, the server runs inside it.
+        scratch_mb: MiB for the folders of its workers, where that can be limited.
+
+    Raises:
+        SandboxError: it did not start.
+    """
+
+    def __init__(self, modules: Collection[str], layers: Collection[Layer], scratch_mb: float) -> None:
+        self.modules, self.scratch_mb = frozenset(modules), scratch_mb
+        self._folder = Path(tempfile.mkdtemp(prefix="grader-"))
+        self._folder.chmod(0o711)  # a worker that is another user must get to its own folder
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with contextlib.ExitStack() as undo, tempfile.TemporaryFile() as errors:
+            undo.callback(self._remove)
+            with theirs:
+                self._process = self._start(theirs.fileno(), layers, errors)
+            undo.push(lambda *failed: self.kill())
+            try:
+                self._receive(START_SECONDS)
+            except SandboxError as problem:
+                self.kill()
+                errors.seek(0)
+                said = errors.read(MESSAGE).decode(errors="replace").strip().splitlines()
+                raise SandboxError(f"{problem}: {said[-1]}" if said else str(problem)) from None
+            undo.pop_all()
+
+    def _start(self, descriptor: int, layers: Collection[Layer], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        inside = Layer.BUBBLEWRAP in layers
+        place = bubblewrap.SCRATCH if inside else self._folder
+        run = [*PYTHON, "grader.sandbox.server", str(descriptor), str(place), *sorted(self.modules)]
+        if inside:
+            run = bubblewrap.command(
+                run, readable=bubblewrap.libraries(), environment=ENVIRONMENT, scratch_mb=self.scratch_mb
+            )
+        try:
+            return subprocess.Popen(
+                run,
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self._folder,
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
+        except OSError as missing:
+            raise SandboxError(f"{run[0]} cannot be started: {missing}") from None
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: dict[str, Any], *descriptors: int) -> tuple[dict[str, Any], list[int]]:
+        """Its answer to a request (see `grader.sandbox.server`), and the descriptors that came with it.
+
+        Raises:
+            SandboxError: it refuses, is gone, or does not answer.
+        """
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
+        except OSError as gone:
+            raise SandboxError(f"the fork server is gone ({gone})") from None
+        return self._receive(ANSWER_SECONDS)
+
+    def close(self) -> None:
+        """End the server and its workers."""
+        self._control.close()
+        try:
+            self._process.wait(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._remove()
+
+    def kill(self) -> None:
+        """End it at once, bubblewrap and what runs inside."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _remove(self) -> None:
+        self._control.close()
+        with contextlib.suppress(OSError):
+            remove(self._folder)
+
+    def _receive(self, seconds: float) -> tuple[dict[str, Any], list[int]]:
+        self._control.settimeout(seconds)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, PACKET, 1)
+        except TimeoutError:
+            raise SandboxError(f"the fork server did not answer within {seconds:g} s") from None
+        except OSError as gone:
+            raise SandboxError(f"the fork server is gone ({gone})") from None
+        if not message:
+            raise SandboxError("the fork server ended")
+        answer = json.loads(message)
+        if "error" in answer:
+            raise SandboxError(f"a worker cannot be isolated: {answer['error']}")
+        return answer, descriptors
+
+
+def _bounds(limits: Limits) -> dict[str, float]:
+    """The limits that a worker puts on itself (see `grader.sandbox.isolate.Bounds`)."""
+    return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mb", "scratch_mb")}
+
+
+def _pid(pidfd: int) -> int:
+    """The number that a process has here; inside bubblewrap it has another."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text("ascii").splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    raise SandboxError("the kernel does not tell the number of a worker")
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    try:
+        return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
+    except (OSError, AttributeError):
+        return None
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    name = next((known.name for known in signal.Signals if known == -code), "")
+    return f"killed by signal {-code}" + (f": {ENDED[name]}" if name in ENDED else "")

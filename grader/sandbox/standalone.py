@@ -1,0 +1,32 @@
+"""A worker that is started afresh: it has limits, but nothing keeps it from what the user who grades can do.
+
+Runs as `python -m grader.sandbox.standalone DESCRIPTOR BOUNDS MODULES...`, in its scratch folder. The modules are
+loaded before its memory is limited, because libraries take more than they use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from grader.sandbox.channel import Channel
+from grader.sandbox.isolate import Bounds, keep_only, limit
+from grader.sandbox.worker import Worker
+
+
+def main() -> None:
+    descriptor, bounds, *modules = sys.argv[1:]
+    keep_only(int(descriptor))
+    for name in modules:
+        with suppress(ImportError):  # the submission imports it, too, and is told
+            importlib.import_module(name)
+    limit(Bounds(**json.loads(bounds)))
+    Worker(Channel(socket.socket(fileno=int(descriptor))), Path.cwd()).serve()
+
+
+if __name__ == "__main__":
+    main()
