@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -134,6 +135,21 @@ class TestServers:
         first.kill()
         sandbox.process(Limits()).kill()
         assert sandbox._servers != [first]
+
+    def test_a_process_that_was_forked_leaves_them_alone(self, sandbox, monkeypatch):
+        sandbox.process(Limits()).kill()
+        with monkeypatch.context() as forked:
+            forked.setattr(os, "getpid", lambda: -1)
+            sandbox.close()
+        assert [server.running for server in sandbox._servers] == [True]
+
+    def test_threads_may_start_workers_at_the_same_time(self, sandbox):
+        with ThreadPoolExecutor(4) as pool:
+            workers = list(pool.map(lambda _: sandbox.process(Limits()), range(8)))
+        assert len({worker.scratch for worker in workers}) == 8
+        assert len(sandbox._servers) == 1
+        for worker in workers:
+            worker.kill()
 
     def test_one_that_runs_and_refuses_is_not_asked_again(self, sandbox, monkeypatch):
         asked = []

@@ -6,6 +6,7 @@ import atexit
 import os
 import platform
 import re
+import threading
 from collections.abc import Collection, Iterable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ class Sandbox:
         self.level = level
         self.attempts: list[Attempt] = []
         self._servers: list[Server] = []
+        self._one_at_a_time = threading.RLock()
+        self._owner = os.getpid()
 
     def process(self, limits: Limits, cells: Iterable[Cell] = ()) -> Process:
         """Start a worker.
@@ -50,19 +53,20 @@ class Sandbox:
 
     def forked(self, layers: Collection[Layer], limits: Limits, modules: Collection[str] = ()) -> Process:
         """A worker behind these layers. A server that has ended is replaced once."""
-        server = self._server(modules, limits.scratch_mb)
-        try:
-            return Forked(server, layers, limits)
-        except SandboxError:
-            if server.running:
-                raise
-        self._servers.remove(server)
-        server.close()
-        return Forked(self._server(modules, limits.scratch_mb), layers, limits)
+        with self._one_at_a_time:
+            server = self._server(modules, limits.scratch_mb)
+            try:
+                return Forked(server, layers, limits)
+            except SandboxError:
+                if server.running:
+                    raise
+            self._servers.remove(server)
+            server.close()
+            return Forked(self._server(modules, limits.scratch_mb), layers, limits)
 
     def close(self) -> None:
-        """End all servers and their workers."""
-        while self._servers:
+        """End all servers and their workers; in a process that was forked from the owner of them it does nothing."""
+        while self._servers and self._owner == os.getpid():
             self._servers.pop().close()
 
     def _server(self, modules: Collection[str], scratch_mb: float) -> Server:

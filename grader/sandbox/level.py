@@ -78,7 +78,7 @@ TRAITS = {
     Level.D: Traits(
         frozenset({Layer.SECCOMP, Layer.USER}),
         "seccomp, a user of its own",
-        "files that everybody may read can be read",
+        "what everybody may read can be read, and folders that everybody may write can be written to",
         "run the grader as root, on Linux for x86-64 or aarch64",
     ),
     Level.E: Traits(

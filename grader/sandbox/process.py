@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -125,8 +126,12 @@ class Forked:
         self.channel = Channel(ours)
         self.scratch = Path(answer["scratch"])
         self._server, self._number, self._pidfd = server, answer["pid"], descriptors[0]
-        self._pid = _pid(self._pidfd)
         self._status: int | None = None
+        try:
+            self._pid = _pid(self._pidfd)
+        except SandboxError:
+            self.kill()
+            raise
 
     def cpu_seconds(self) -> float | None:
         return _cpu_seconds(self._pid)
@@ -166,6 +171,7 @@ class Server:
 
     def __init__(self, modules: Collection[str], layers: Collection[Layer], scratch_mb: float) -> None:
         self.modules, self.scratch_mb = frozenset(modules), scratch_mb
+        self._one_at_a_time = threading.Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="grader-"))
         self._folder.chmod(0o711)  # a worker that is another user must get to its own folder
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -215,11 +221,12 @@ class Server:
         Raises:
             SandboxError: it refuses, is gone, or does not answer.
         """
-        try:
-            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
-        except OSError as gone:
-            raise SandboxError(f"the fork server is gone ({gone})") from None
-        return self._receive(ANSWER_SECONDS)
+        with self._one_at_a_time:
+            try:
+                socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
+            except OSError as gone:
+                raise SandboxError(f"the fork server is gone ({gone})") from None
+            return self._receive(ANSWER_SECONDS)
 
     def close(self) -> None:
         """End the server and its workers."""
@@ -246,6 +253,7 @@ class Server:
         try:
             message, descriptors, _, _ = socket.recv_fds(self._control, PACKET, 1)
         except TimeoutError:
+            self.kill()  # a late answer would be taken for that to another request
             raise SandboxError(f"the fork server did not answer within {seconds:g} s") from None
         except OSError as gone:
             raise SandboxError(f"the fork server is gone ({gone})") from None
@@ -265,9 +273,9 @@ def _bounds(limits: Limits) -> dict[str, float]:
 def _pid(pidfd: int) -> int:
     """The number that a process has here; inside bubblewrap it has another."""
     for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text("ascii").splitlines():
-        if line.startswith("Pid:"):
+        if line.startswith("Pid:") and int(line.split()[1]) > 0:  # -1 if it has ended
             return int(line.split()[1])
-    raise SandboxError("the kernel does not tell the number of a worker")
+    raise SandboxError("a worker ended before it got any code, or the kernel does not tell its number")
 
 
 def _cpu_seconds(pid: int) -> float | None:

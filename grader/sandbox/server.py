@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from grader.sandbox.bubblewrap import libraries
 from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, isolate, keep_only
 from grader.sandbox.level import Layer
@@ -128,7 +129,7 @@ def reseed() -> None:
     random.seed(SEED)
     sys.modules["numpy"].random.seed(SEED)
     if torch := sys.modules.get("torch"):
-        torch.manual_seed(SEED)
+        torch.default_generator.manual_seed(SEED)  # torch.manual_seed looks for devices, which costs memory
 
 
 def warm(modules: list[str]) -> None:
@@ -159,6 +160,7 @@ def main() -> None:
     threads = os.listdir("/proc/self/task")
     if len(threads) != 1:
         sys.exit(f"{len(threads)} threads run after loading {', '.join(modules)}: workers cannot be forked")
+    libraries()  # is remembered
     gc.collect()
     gc.freeze()  # what is never collected is never written to, and stays shared
     control.send(b"{}")
