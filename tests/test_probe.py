@@ -99,5 +99,5 @@ class Stubborn(Spawned):
         super().__init__(limits)
         code = "import os\ndef refuse(*arguments):\n    raise PermissionError(1, 'Operation not permitted')\n"
         code += "os.execv = os.kill = refuse\nimport ctypes\n"
-        self.channel.send(probe.pack(["load", "prelude", "m", ["l", ["t", "m.py", code]]], []))
+        self.channel.send(probe.pack(["load", "prelude", ["m"], [["l", ["t", "m.py", code]]], {}], []))
         self.channel.receive(time.monotonic() + 20)

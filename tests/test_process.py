@@ -20,6 +20,7 @@ from grader.wire import pack
 
 LEVELS = launch.available()
 ISOLATED = [level for level in LEVELS if level is not Level.E]
+INSIDE = Level.A in LEVELS
 LIMITS = Limits(cpu_seconds=2, scratch_mb=8)
 needs_isolation = pytest.mark.skipif(not ISOLATED, reason="this machine offers level E only")
 _calls = itertools.count()
@@ -41,13 +42,13 @@ def worker(sandbox):
 
 @pytest.fixture
 def server():
-    with contextlib.closing(Server((), ISOLATED[0].layers, 8)) as started:
+    with contextlib.closing(Server((), 8, inside=INSIDE)) as started:
         yield started
 
 
-def ask(worker, kind, *arguments):
+def ask(worker, kind, names, args=()):
     """The value of an answer, as the wire spells it."""
-    worker.channel.send(pack([kind, f"call {next(_calls)}", *arguments], []))
+    worker.channel.send(pack([kind, f"call {next(_calls)}", names, args, {}], []))
     tree, _ = worker.channel.receive(time.monotonic() + 20)
     assert tree[0] == "ok", tree
     return tree[-1]
@@ -55,13 +56,13 @@ def ask(worker, kind, *arguments):
 
 def run(worker, code):
     """What the code leaves as `result`."""
-    _, _, failures = ask(worker, "load", "m", ["l", ["t", "m.py", code]])
+    _, _, failures = ask(worker, "load", ["m"], [["l", ["t", "m.py", code]]])
     assert failures == ["l"]
-    return ask(worker, "get", 0, "result")
+    return ask(worker, "get", [0, "result"])
 
 
 def send(worker, code):
-    worker.channel.send(pack(["load", "call", "m", ["l", ["t", "m.py", code]]], []))
+    worker.channel.send(pack(["load", "call", ["m"], [["l", ["t", "m.py", code]]], {}], []))
 
 
 def alive(pid):
@@ -214,12 +215,12 @@ class TestServer:
 
     def test_a_library_that_is_not_there_is_named(self):
         with pytest.raises(SandboxError, match=r"the fork server ended: ModuleNotFoundError: .*there_is_none"):
-            Server(["there_is_none"], ISOLATED[0].layers, 8)
+            Server(["there_is_none"], 8, inside=INSIDE)
 
     def test_a_program_that_is_not_there_is_named(self, monkeypatch):
         monkeypatch.setattr(process, "PYTHON", ["/there/is/none"])
         with pytest.raises(SandboxError, match="/there/is/none cannot be started"):
-            Server([], [], 8)
+            Server([], 8, inside=False)
 
     def test_a_server_that_does_not_end_is_killed(self, monkeypatch, server):
         monkeypatch.setattr(process, "END_SECONDS", 0.05)

@@ -73,11 +73,11 @@ def test_a_library_that_starts_threads_cannot_be_forked(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(process.ENVIRONMENT, "PYTHONPATH", str(tmp_path))
     with pytest.raises(SandboxError, match="2 threads run after loading busy: workers cannot be forked"):
-        Server(["busy"], [], 8)
+        Server(["busy"], 8, inside=False)
 
 
 def test_the_folders_of_workers_are_their_own(tmp_path):
-    started = Server([], [], 8)
+    started = Server([], 8, inside=False)
     try:
         folders = []
         for _ in range(2):

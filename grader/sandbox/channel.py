@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from grader import wire
+from grader.wire import Buffer
+from grader.wire.frame import empty
 
 CHUNK = 1 << 16  # bytes; what is smaller travels in one piece
-
-T = TypeVar("T")
-R = TypeVar("R")
+ROOM = 1 << 20  # bytes that the system may hold on their way: large arrays cross with fewer pauses
+TICK = 0.25  # seconds after which the system hands back to us; later deadlines then need no call of their own
+FOR_EVER = 0.0  # to the system
 
 
 class Closed(Exception):
     """The other side is gone."""
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends for channels: ours, and that of a worker, which may set no options itself."""
+    ends = socket.socketpair()
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
+    return ends
 
 
 class Channel:
@@ -24,80 +35,127 @@ class Channel:
 
     Attributes:
         more_time: asked when a deadline is over while we read; returns a later one, or raises TimeoutError.
+        limit: bytes of buffers that we take in one frame.
     """
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, limit: int = wire.MAX_DATA) -> None:
         self._end = end
+        self.limit = limit
         self.more_time: Callable[[], float] | None = None
-        self._ahead = b""  # read, but not asked for yet
+        self._patience = {socket.SO_SNDTIMEO: FOR_EVER, socket.SO_RCVTIMEO: FOR_EVER}
+        self._ahead = memoryview(bytearray(CHUNK))  # of this, [start, stop) was read, but not asked for yet
+        self._start = self._stop = 0
 
-    def send(self, parts: list[bytes], deadline: float | None = None) -> None:
+    def send(self, parts: list[Buffer], deadline: float | None = None) -> None:
         """Send frames that `wire.pack` made.
 
         Raises: TimeoutError, Closed.
         """
-        if sum(map(len, parts)) <= CHUNK:
-            parts = [b"".join(parts)]
-        for part in parts:
-            self._move(self._end.sendall, part, deadline)
+        for piece in _pieces(parts):
+            sent = self._move(socket.SO_SNDTIMEO, self._end.send, piece, deadline)
+            if sent < len(piece):
+                rest = memoryview(piece)
+                while sent < len(rest):
+                    sent += self._move(socket.SO_SNDTIMEO, self._end.send, rest[sent:], deadline)
 
     def receive(self, deadline: float | None = None) -> tuple[Any, memoryview]:
         """The next frame: its tree and the data of its buffers.
 
         Raises: WireError, TimeoutError, Closed.
         """
-        n_text, n_data = wire.sizes(self._read(wire.HEAD.size, deadline))
-        text = self._read(n_text, deadline)
-        return wire.parse(text), memoryview(self._read(n_data, deadline))
+        n_text, n_data = wire.sizes(self._read(wire.HEAD.size, deadline), self.limit)
+        tree = wire.parse(self._read(n_text, deadline))
+        return tree, self._read(n_data, deadline, keep=True)
+
+    def ended(self) -> bool:
+        """Whether the other side has hung up, and left nothing to read."""
+        try:
+            return self._start == self._stop and not self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         self._end.close()
 
-    def _read(self, size: int, deadline: float | None) -> bytes | bytearray:
-        if size - len(self._ahead) >= CHUNK:
+    def _read(self, size: int, deadline: float | None, keep: bool = False) -> memoryview:
+        """The next bytes; unless they are to be kept, they are good until the next read."""
+        if size > CHUNK:
             return self._read_large(size, deadline)
-        while len(self._ahead) < size:
-            self._ahead += self._wait(self._end.recv, CHUNK, deadline) or _closed()
-        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        start = self._start
+        if self._stop - start < size:
+            if start + size > CHUNK:
+                self._ahead[: self._stop - start] = self._ahead[start : self._stop]
+                self._start, self._stop, start = 0, self._stop - start, 0
+            while self._stop - start < size:
+                self._stop += self._fill(self._ahead[self._stop :], deadline)
+        data = self._ahead[start : start + size]
+        if keep:
+            data = memoryview(bytes(data))
+        self._start = start + size
+        if self._start == self._stop:
+            self._start = self._stop = 0
         return data
 
-    def _read_large(self, size: int, deadline: float | None) -> bytearray:
-        data = bytearray(size)
-        view, have = memoryview(data), len(self._ahead)
-        view[:have], self._ahead = self._ahead, b""
+    def _read_large(self, size: int, deadline: float | None) -> memoryview:
+        data, have = empty(size), self._stop - self._start
+        data[:have] = self._ahead[self._start : self._stop]
+        self._start = self._stop = 0
         while have < size:
-            have += self._wait(self._end.recv_into, view[have:], deadline) or _closed()
+            have += self._fill(data[have:], deadline)
         return data
 
-    def _wait(self, function: Callable[[T], R], argument: T, deadline: float | None) -> R:
+    def _fill(self, room: memoryview, deadline: float | None) -> int:
         while True:
             try:
-                return self._move(function, argument, deadline)
+                n = self._move(socket.SO_RCVTIMEO, self._end.recv_into, room, deadline)
             except TimeoutError:
                 if self.more_time is None:
                     raise
                 deadline = self.more_time()
+                continue
+            if not n:
+                raise Closed
+            return n
 
-    def _move(self, function: Callable[[T], R], argument: T, deadline: float | None) -> R:
-        try:
-            self._limit(deadline)
-            return function(argument)
-        except TimeoutError:
-            raise
-        except OSError as gone:
-            raise Closed from gone
+    def _move(self, which: int, function: Callable[[Any], int], buffer: Buffer, deadline: float | None) -> int:
+        """Let the system send from or receive into a buffer.
 
-    def _limit(self, deadline: float | None) -> None:
-        """Raises TimeoutError when the deadline is over."""
-        if deadline is None:
-            if self._end.gettimeout() is not None:
-                self._end.settimeout(None)
-            return
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._end.settimeout(left)
+        Raises: TimeoutError, when the deadline is over; Closed.
+        """
+        while True:
+            patience = FOR_EVER
+            if deadline is not None:
+                patience = deadline - time.monotonic()
+                if patience <= 0:
+                    raise TimeoutError
+                patience = min(patience, TICK)
+            try:
+                if patience != self._patience[which]:
+                    self._wait_for(which, patience)
+                return function(buffer)
+            except BlockingIOError:
+                continue
+            except OSError as gone:
+                raise Closed from gone
+
+    def _wait_for(self, which: int, seconds: float) -> None:
+        self._patience[which] = seconds
+        microseconds = max(round(seconds * 1e6), 1) if seconds else 0
+        self._end.setsockopt(socket.SOL_SOCKET, which, struct.pack("@ll", *divmod(microseconds, 1_000_000)))
 
 
-def _closed() -> NoReturn:
-    raise Closed
+def _pieces(parts: list[Buffer]) -> Iterator[Buffer]:
+    """The same bytes; what is small is joined."""
+    small: list[Buffer] = []
+    for part in parts:
+        if len(part) >= CHUNK:
+            if small:
+                yield b"".join(small)
+                small = []
+            yield part
+        else:
+            small.append(part)
+    if small:
+        yield b"".join(small)

@@ -54,7 +54,8 @@ class Sandbox:
     def forked(self, layers: Collection[Layer], limits: Limits, modules: Collection[str] = ()) -> Process:
         """A worker behind these layers. A server that has ended is replaced once."""
         with self._one_at_a_time:
-            server = self._server(modules, limits.scratch_mb)
+            inside = Layer.BUBBLEWRAP in layers
+            server = self._server(modules, limits.scratch_mb, inside)
             try:
                 return Forked(server, layers, limits)
             except SandboxError:
@@ -62,23 +63,29 @@ class Sandbox:
                     raise
             self._servers.remove(server)
             server.close()
-            return Forked(self._server(modules, limits.scratch_mb), layers, limits)
+            return Forked(self._server(modules, limits.scratch_mb, inside), layers, limits)
 
     def close(self) -> None:
         """End all servers and their workers; in a process that was forked from the owner of them it does nothing."""
         while self._servers and self._owner == os.getpid():
             self._servers.pop().close()
 
-    def _server(self, modules: Collection[str], scratch_mb: float) -> Server:
+    def keep_servers(self, *, inside: bool) -> None:
+        """End those that are not inside bubblewrap, or those that are: they were there for single layers."""
+        for server in [server for server in self._servers if server.inside is not inside]:
+            self._servers.remove(server)
+            server.close()
+
+    def _server(self, modules: Collection[str], scratch_mb: float, inside: bool) -> Server:
         """One that has loaded these modules, and maybe more: a course needs few."""
         wanted = frozenset(modules)
-        alike = [server for server in self._servers if server.scratch_mb == scratch_mb]
+        alike = [server for server in self._servers if (server.scratch_mb, server.inside) == (scratch_mb, inside)]
         for server in alike:
             if wanted <= server.modules:
                 return server
         for server in alike:
             wanted |= server.modules
-        self._servers.append(Server(wanted, self.level.layers, scratch_mb))
+        self._servers.append(Server(wanted, scratch_mb, inside=inside))
         return self._servers[-1]
 
 
@@ -110,6 +117,7 @@ def open_sandbox(level: Level) -> Sandbox:
     except BaseException:
         sandbox.close()
         raise
+    sandbox.keep_servers(inside=Layer.BUBBLEWRAP in level.layers)
     return sandbox
 
 

@@ -79,7 +79,7 @@ TRAITS = {
         frozenset({Layer.SECCOMP, Layer.USER}),
         "seccomp, a user of its own",
         "what everybody may read can be read, and folders that everybody may write can be written to",
-        "run the grader as root, on Linux for x86-64 or aarch64",
+        "run the grader as root, with a Python that every user can read, on Linux for x86-64 or aarch64",
     ),
     Level.E: Traits(
         frozenset(),

@@ -32,7 +32,9 @@ SOCKETS = frozenset(
     ("connect by TCP", "connect by MPTCP", "send by UDP", "connect to a socket file", "connect to an abstract socket")
 )
 STOPS: dict[Layer, frozenset[str]] = {  # what a layer must stop by itself
-    Layer.BUBBLEWRAP: frozenset({"see that a file exists"}),
+    Layer.BUBBLEWRAP: FILES
+    | {"see that a file exists", "read a file that everybody may read", "list a folder", "connect to a socket file"}
+    | {"connect by TCP", "connect by MPTCP", "connect to an abstract socket"},  # by UDP it sends, to nobody
     Layer.LANDLOCK: FILES
     | {"read a file that everybody may read", "list a folder", "see the grader's environment", "trace the grader"},
     Layer.SCOPE: frozenset({"signal the grader", "connect to an abstract socket"}),
@@ -42,7 +44,12 @@ STOPS: dict[Layer, frozenset[str]] = {  # what a layer must stop by itself
     Layer.USER: FILES | {"change the rights of a file", "see the grader's environment"},
 }
 ALWAYS = frozenset({"use an inherited descriptor", "read the grader's variables"})
-TOGETHER = (frozenset({Layer.LANDLOCK}), frozenset({Layer.LANDLOCK, Layer.SCOPE}), frozenset({Layer.SECCOMP}))
+ALONE = (
+    frozenset({Layer.BUBBLEWRAP}),
+    frozenset({Layer.LANDLOCK}),
+    frozenset({Layer.LANDLOCK, Layer.SCOPE}),
+    frozenset({Layer.SECCOMP}),
+)
 
 
 @dataclass(frozen=True)
@@ -80,8 +87,7 @@ def probe(level: Level, start: Start) -> list[Attempt]:
         SandboxError: no worker can be started, or one behaves in no way that was foreseen.
     """
     attempts: list[Attempt] = []
-    alone = [layers for layers in TOGETHER if layers <= level.layers]
-    for layers in [*(layers for layers in alone if layers != level.layers), level.layers]:
+    for layers in [*(layers for layers in ALONE if layers < level.layers), level.layers]:
         promised = frozenset[str]().union(ALWAYS, *(STOPS[layer] for layer in layers))
         for name, stopped in attack(lambda layers=layers: start(layers)).items():  # type: ignore[misc]
             if name in promised or name in HARMLESS:
@@ -102,10 +108,10 @@ def attack(start: Callable[[], Process]) -> dict[str, str]:
 
 def _run(process: Process, target: dict[str, Any]) -> dict[str, str]:
     try:
-        match _ask(process.channel, "load", "canary", [("canary.py", CANARY.read_text("utf-8"))]):
+        match _ask(process.channel, "load", ["canary"], [("canary.py", CANARY.read_text("utf-8"))]):
             case (_, [failure, *_]):
                 raise SandboxError(f"the canary cannot be loaded: {': '.join(map(str, failure[1:3]))}")
-        said = _ask(process.channel, "call", 0, "attempt", (target,), {})
+        said = _ask(process.channel, "call", [0, "attempt"], target)
     except (Closed, TimeoutError, WireError) as error:
         raise SandboxError(f"the canary did not come back: {process.exit_text() or repr(error)}") from None
     if not isinstance(said, dict) or set(said) != {*HARMFUL, *HARMLESS}:
@@ -113,12 +119,10 @@ def _run(process: Process, target: dict[str, Any]) -> dict[str, str]:
     return {name: str(outcome) for name, outcome in said.items()}
 
 
-def _ask(channel: Channel, kind: str, *arguments: Any) -> Any:
+def _ask(channel: Channel, kind: str, names: list[Any], argument: Any) -> Any:
     """One request in the worker's own words (see `grader.sandbox.worker`)."""
     encoder = Encoder(lambda value: [])
-    body = [
-        encoder.encode(argument) if isinstance(argument, tuple | list | dict) else argument for argument in arguments
-    ]
+    body = [names, [encoder.encode(argument)], {}]
     deadline = time.monotonic() + SECONDS
     channel.send(pack([kind, "canary", *body], encoder.buffers), deadline)
     tree, data = channel.receive(deadline)

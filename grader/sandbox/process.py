@@ -21,7 +21,7 @@ from typing import IO, Any, Protocol
 from grader.errors import SandboxError
 from grader.model import Limits
 from grader.sandbox import bubblewrap
-from grader.sandbox.channel import Channel
+from grader.sandbox.channel import Channel, pair
 from grader.sandbox.level import Layer
 from grader.sandbox.scratch import remove
 
@@ -76,7 +76,7 @@ class Spawned:
 
     def __init__(self, limits: Limits, modules: Collection[str] = ()) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="grader-"))
-        ours, theirs = socket.socketpair()
+        ours, theirs = pair()
         with theirs:
             self._process = subprocess.Popen(
                 [*PYTHON, "grader.sandbox.standalone", str(theirs.fileno()), json.dumps(_bounds(limits)), *modules],
@@ -115,7 +115,7 @@ class Forked:
     """A worker that a server has forked and isolated."""
 
     def __init__(self, server: Server, layers: Collection[Layer], limits: Limits) -> None:
-        ours, theirs = socket.socketpair()
+        ours, theirs = pair()
         with theirs:
             try:
                 request = {"fork": {"layers": sorted(layers), "bounds": _bounds(limits)}}
@@ -162,15 +162,15 @@ class Server:
 
     Args:
         modules: that it has loaded, besides NumPy.
-        layers: of the level; with bubblewrap, the server runs inside it.
         scratch_mb: MiB for the folders of its workers, where that can be limited.
+        inside: run it inside bubblewrap.
 
     Raises:
         SandboxError: it did not start.
     """
 
-    def __init__(self, modules: Collection[str], layers: Collection[Layer], scratch_mb: float) -> None:
-        self.modules, self.scratch_mb = frozenset(modules), scratch_mb
+    def __init__(self, modules: Collection[str], scratch_mb: float, *, inside: bool) -> None:
+        self.modules, self.scratch_mb, self.inside = frozenset(modules), scratch_mb, inside
         self._one_at_a_time = threading.Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="grader-"))
         self._folder.chmod(0o711)  # a worker that is another user must get to its own folder
@@ -178,7 +178,7 @@ class Server:
         with contextlib.ExitStack() as undo, tempfile.TemporaryFile() as errors:
             undo.callback(self._remove)
             with theirs:
-                self._process = self._start(theirs.fileno(), layers, errors)
+                self._process = self._start(theirs.fileno(), errors)
             undo.push(lambda *failed: self.kill())
             try:
                 self._receive(START_SECONDS)
@@ -189,11 +189,10 @@ class Server:
                 raise SandboxError(f"{problem}: {said[-1]}" if said else str(problem)) from None
             undo.pop_all()
 
-    def _start(self, descriptor: int, layers: Collection[Layer], errors: IO[bytes]) -> subprocess.Popen[bytes]:
-        inside = Layer.BUBBLEWRAP in layers
-        place = bubblewrap.SCRATCH if inside else self._folder
+    def _start(self, descriptor: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        place = bubblewrap.SCRATCH if self.inside else self._folder
         run = [*PYTHON, "grader.sandbox.server", str(descriptor), str(place), *sorted(self.modules)]
-        if inside:
+        if self.inside:
             run = bubblewrap.command(
                 run, readable=bubblewrap.libraries(), environment=ENVIRONMENT, scratch_mb=self.scratch_mb
             )

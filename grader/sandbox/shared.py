@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from grader.errors import WireError
-from grader.wire import Decoder, Encoder, tensor_bytes
+from grader.wire import Decoder, Encoder, tensor_buffer
+from grader.wire.tensors import array_buffer
 
 
 class Shared:
@@ -19,34 +20,38 @@ class Shared:
         passing: the part of the table that came with the last message and not through a change (start, end).
     """
 
+    __slots__ = ("_before", "passing", "table")
+
     def __init__(self) -> None:
         self.table: list[Any] = []
         self.passing = 0, 0
-        self._before: list[Any] = []  # what the other side believes that they hold
+        self._before: list[Any] = []  # what the other side believes that they hold; of the first so many
 
     def note(self) -> None:
         """From here on, changes of all values so far are told to the other side."""
-        self._before += [snapshot(value) for value in self.table[len(self._before) :]]
+        for value in self.table[len(self._before) :]:
+            self._before.append(snapshot(value))
 
     def encode(self, encoder: Encoder, values: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """(changes of what was noted, the values); nothing has happened if it raises."""
-        known = len(self.table)
+        table, known = self.table, len(self.table)
         try:
-            now = [snapshot(value) for value in self.table[: len(self._before)]]
-            changed = [number for number, content in enumerate(now) if not same(self._before[number], content)]
-            changes = [[number, encoder.content(self.table[number])] for number in changed]
-            start = len(self.table)
+            changed = [number for number, before in enumerate(self._before) if not unchanged(table[number], before)]
+            changes = [[number, encoder.content(table[number])] for number in changed]
+            start = len(table)
             body = [encoder.encode(value) for value in values]
         except BaseException:
-            del self.table[known:]  # what the other side never hears of must not be referred to
+            del table[known:]  # what the other side never hears of must not be referred to
             raise
-        self._before = now
-        self.passing = start, len(self.table)
+        for number in changed:
+            self._before[number] = snapshot(table[number])
+        self.passing = start, len(table)
         return changes, body
 
     def decode(self, decoder: Decoder, changes: Any, trees: Sequence[Any]) -> list[Any]:
         """Make the changes that the other side tells, then decode its values."""
-        self.apply(changes, decoder)
+        if changes != []:
+            self.apply(changes, decoder)
         start = len(self.table)
         values = [decoder.decode(tree) for tree in trees]
         self.passing = start, len(self.table)
@@ -76,23 +81,28 @@ class Shared:
 
 
 def snapshot(value: Any) -> Any:
-    """What a mutable value holds now, to be compared later."""
-    match value:
-        case np.ndarray():
-            return value.tobytes()
-        case np.random.Generator():
-            return repr(value.bit_generator.state)
-        case dict():
-            return [(key, id(item)) for key, item in value.items()], list(value.values())
-        case list() | set():
-            return [id(item) for item in value], list(value)
+    """What a mutable value holds now, for `unchanged`; it keeps the parts of a container alive."""
+    if isinstance(value, np.ndarray):
+        held = array_buffer(value)
+        return held if isinstance(held, bytes) else bytearray(held)  # which compares at the speed of memory
+    if isinstance(value, dict):
+        return [(key, id(part)) for key, part in value.items()], list(value.values())
+    if isinstance(value, list | set):
+        return [id(part) for part in value], list(value)
+    if isinstance(value, np.random.Generator):
+        state = value.bit_generator.state
+        return state if state["bit_generator"] == "PCG64" else repr(state)  # other states hold arrays
     if hasattr(value, "get_state"):
         return value.get_state().numpy().tobytes()
-    return tensor_bytes(value)
+    return bytearray(tensor_buffer(value))
 
 
-def same(before: Any, now: Any) -> bool:
-    """Whether two snapshots are of the same content; containers compare by identity, and keep their parts alive."""
-    if isinstance(before, tuple):
-        return bool(before[0] == now[0])
-    return bool(before == now)
+def unchanged(value: Any, before: Any) -> bool:
+    """Whether a value holds what it held in an earlier snapshot; containers compare by the identity of their parts."""
+    if isinstance(value, np.ndarray):
+        return bool(before == array_buffer(value))
+    if isinstance(value, dict | list | set):
+        return bool(snapshot(value)[0] == before[0])
+    if hasattr(value, "is_leaf"):
+        return bool(before == tensor_buffer(value))
+    return bool(before == snapshot(value))

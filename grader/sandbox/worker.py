@@ -3,15 +3,16 @@
 Everything in this process belongs to the submission: it may patch whatever it likes, and gains nothing by that, because
 verdicts are made on the other side. So there is no defence here, only service.
 
-Requests are trees (see `grader.wire`), each with the id of its call:
-    ["load", id, cells]                         -> names that the module defines, and what failed to load
-    ["call", id, target, name | None, args, kwargs]   call the target, or its method
-    ["get", id, target, name]   ["set", id, target, name, value]
-    ["operator", id, name, args]                operator.add and so on, with the object on either side
-    ["replace", id, name, function] ["restore", id, name]
-    ["drop", id, handles]                       has no answer
-and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number, args,
-kwargs]; the last is answered by ["return", id, changes, value] or ["raise", id, changes].
+Requests are trees (see `grader.wire`): a kind, the id of the call, plain names and numbers, and the values among the
+arguments, by place and by name:
+    ["load", id, [module], [cells], {}]         -> names that the module defines, and what failed to load
+    ["call", id, [target, name | null], [...], {...}]   call the target, or its method
+    ["get", id, [target, name], [], {}]   ["set", id, [target, name], [value], {}]
+    ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
+    ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
+    ["drop", id, handles, [], {}]               has no answer either
+and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number,
+[...], {...}]; the last is answered by ["return", id, changes, value] or ["raise", id, changes].
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from weakref import WeakValueDictionary
 from grader.errors import WireError
 from grader.sandbox.channel import Channel, Closed
 from grader.sandbox.shared import Shared
-from grader.wire import Decoder, Encoder, pack
+from grader.wire import Buffer, Decoder, Encoder, pack
 
 ABSENT = object()
 MAX_FRAMES = 12
@@ -67,13 +68,13 @@ class Worker:
                 self._answer(*self._channel.receive())
 
     def _answer(self, tree: list[Any], data: memoryview) -> None:
-        kind, call, *args = tree
-        if kind == "drop":
-            return self._drop(*args)
+        kind, call, names, args, kwargs = tree
         scope = Scope(self, call, data)
+        if kind in SILENT:
+            return SILENT[kind](self, names, scope.decode([], kwargs)[1])
         self._scopes.append(scope)
         try:
-            self._tell(scope, "ok", getattr(self, f"_do_{kind}")(scope, *args))
+            self._tell(scope, "ok", KINDS[kind](self, *names, *scope.decode(args, kwargs)))
         except Closed:
             raise
         except BaseException as error:
@@ -91,11 +92,11 @@ class Worker:
         except WireError as reason:
             self._tell(Scope(self, scope.call, memoryview(b"")), "error", self._describe(reason))
 
-    def _do_load(self, scope: Scope, name: str, cells: list[Any]) -> Any:
+    def _load(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         self._module.__name__ = name
         sys.modules[name] = self._module
         failures = []
-        for filename, source in scope.decode(cells):
+        for filename, source in args[0]:
             self._files.add(filename)
             linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
             try:
@@ -105,34 +106,35 @@ class Worker:
         names = [name for name in vars(self._module) if type(name) is str and name[:1] != "_"]
         return {name: callable(vars(self._module)[name]) for name in names}, failures
 
-    def _do_call(self, scope: Scope, target: int, name: str | None, args: Any, kwargs: Any) -> Any:
+    def _call(self, target: int, name: str | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
         called = self._objects[target]
         if name is not None:
             called = getattr(called, name)
-        return called(*scope.decode(args), **scope.decode(kwargs))
+        return called(*args, **kwargs)
 
-    def _do_get(self, scope: Scope, target: int, name: str) -> Any:
+    def _get(self, target: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return getattr(self._objects[target], name)
 
-    def _do_set(self, scope: Scope, target: int, name: str, value: Any) -> None:
-        setattr(self._objects[target], name, scope.decode(value))
+    def _set(self, target: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        setattr(self._objects[target], name, *args)
 
-    def _do_operator(self, scope: Scope, name: str, args: Any) -> Any:
+    def _operator(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         function = getattr(operator, name, None) or getattr(builtins, name)
-        return function(*scope.decode(args))
+        return function(*args)
 
-    def _do_replace(self, scope: Scope, name: str, function: Any) -> None:
-        self._originals.setdefault(name, self._module.__dict__.get(name, ABSENT))
-        self._module.__dict__[name] = scope.decode(function)
+    def _stand_in(self, names: list[Any], functions: dict[str, Any]) -> None:
+        namespace = self._module.__dict__
+        for name in self._originals.keys() - functions.keys():
+            original = self._originals.pop(name)
+            if original is ABSENT:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = original
+        for name, function in functions.items():
+            self._originals.setdefault(name, namespace.get(name, ABSENT))
+            namespace[name] = function
 
-    def _do_restore(self, scope: Scope, name: str) -> None:
-        original = self._originals.pop(name, ABSENT)
-        if original is ABSENT:
-            self._module.__dict__.pop(name, None)
-        else:
-            self._module.__dict__[name] = original
-
-    def _drop(self, handles: list[int]) -> None:
+    def _drop(self, handles: list[int], kwargs: dict[str, Any]) -> None:
         for handle in handles:
             if handle and handle in self._objects:
                 del self._numbers[id(self._objects.pop(handle))]
@@ -147,11 +149,10 @@ class Worker:
         return ["h", number, type(value).__name__[:80]]
 
     def resolve(self, tag: str, args: list[Any]) -> Any:
-        match tag:
-            case "h":
-                return self._objects[args[0]]
-            case "k":
-                return self._callback(args[0])
+        if tag == "h":
+            return self._objects[args[0]]
+        if tag == "k":
+            return self._callback(args[0])
         raise ValueError(f"unknown tag {tag!r}")
 
     def save_file(self, name: str, content: bytes) -> Path:
@@ -170,11 +171,12 @@ class Worker:
             message = str(error)[:MAX_MESSAGE]
         except BaseException:
             message = ""
-        frames = [
-            (frame.filename, frame.lineno or 0, frame.name, (frame.line or "")[:200])
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename in self._files
+        own = [
+            (code.co_filename, line, code.co_name)
+            for code, line in ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
+            if code.co_filename in self._files
         ]
+        frames = [(*place, linecache.getline(place[0], place[1]).strip()[:200]) for place in own[-MAX_FRAMES:]]
         if isinstance(error, SyntaxError) and error.filename in self._files:
             frames.append((str(error.filename), error.lineno or 0, "", (error.text or "").rstrip()[:200]))
             message = str(error.msg)[:MAX_MESSAGE]
@@ -189,49 +191,67 @@ class Worker:
     def _ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of the checks; answer other requests that come meanwhile."""
         scope = self._scopes[-1]
-        self._tell(scope, "callback", number, args, kwargs)
-        given = scope.shared.passing
-        scope.shared.note()
+        self._channel.send(pack(*scope.ask(number, args, kwargs)))
         while True:
             tree, data = self._channel.receive()
             if tree[1] != scope.call:
                 self._answer(tree, data)
                 continue
-            values = scope.more(data).returned(tree[2], tree[3:])
-            scope.shared.forget(given, scope.shared.passing)
+            values = scope.returned(tree[2], tree[3:], data)
             if tree[0] == "raise":
                 raise CallbackFailed("a function that the check passed in raised an exception")
             return values[0]
 
 
+KINDS: dict[str, Callable[..., Any]] = {
+    "load": Worker._load,
+    "call": Worker._call,
+    "get": Worker._get,
+    "set": Worker._set,
+    "operator": Worker._operator,
+}
+SILENT: dict[str, Callable[..., None]] = {"stand_in": Worker._stand_in, "drop": Worker._drop}
+
+
 class Scope:
     """One request, and the mutable values that it shares with the checks."""
 
+    __slots__ = ("_data", "_worker", "call", "shared")
+
     def __init__(self, worker: Worker, call: str, data: memoryview) -> None:
         self.call, self.shared = call, Shared()
-        self._worker = worker
-        self.more(data)
+        self._worker, self._data = worker, data
 
-    def more(self, data: memoryview) -> Scope:
-        self._decoder = Decoder(data, self._worker.resolve, self.shared.table, self._worker.save_file)
-        return self
-
-    def decode(self, tree: Any) -> Any:
-        value = self._decoder.decode(tree)
-        self.shared.note()
-        return value
-
-    def returned(self, changes: Any, trees: list[Any]) -> list[Any]:
-        """Take over what the checks changed, and what their function returned."""
-        values = self.shared.decode(self._decoder, changes, trees)
+    def decode(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The values of the request, by place and by name."""
+        decode = self._decoder(self._data).decode
+        values = [decode(tree) for tree in args], {name: decode(tree) for name, tree in kwargs.items()}
         self.shared.note()
         return values
 
-    def encode(self, kind: str, *values: Any) -> tuple[Any, list[bytes]]:
+    def ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Buffer]]:
+        """A call of a function of the checks."""
+        encoder = Encoder(self._worker.handle, self.shared.table)
+        changes, body = self.shared.encode(encoder, [*args, *kwargs.values()])
+        named = dict(zip(kwargs, body[len(args) :], strict=True))
+        return ["callback", self.call, changes, number, body[: len(args)], named], encoder.buffers
+
+    def returned(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
+        """Take over what the checks changed, and what their function returned."""
+        given = self.shared.passing
+        values = self.shared.decode(self._decoder(data), changes, trees)
+        self.shared.forget(given, self.shared.passing)
+        self.shared.note()
+        return values
+
+    def encode(self, kind: str, *values: Any) -> tuple[Any, list[Buffer]]:
         """An answer: what changed among the arguments, then the values."""
         encoder = Encoder(self._worker.handle, self.shared.table)
         changes, body = self.shared.encode(encoder, values)
         return [kind, self.call, changes, *body], encoder.buffers
+
+    def _decoder(self, data: memoryview) -> Decoder:
+        return Decoder(data, self._worker.resolve, self.shared.table, self._worker.save_file)
 
 
 def _read_only(path: str, flags: int) -> int:
