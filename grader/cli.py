@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import grader
 from grader.errors import GraderError
+
+if TYPE_CHECKING:
+    from grader.files import Files
 
 
 class _Commands(click.Group):
@@ -91,21 +96,31 @@ def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | Non
 @click.argument("assignment")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores there.")
+@click.option("--accept-unsandboxed", is_flag=True, help="Grade even where submissions cannot be kept apart (level E).")
 @click.pass_context
-def grade(ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file: Path | None) -> None:
+def grade(
+    ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file: Path | None, accept_unsandboxed: bool
+) -> None:
     """Grade files, notebooks or folders for ASSIGNMENT, without nbgrader.
 
-    A folder that holds one folder for each student, such as submitted/, is a whole class.
+    A folder that holds one folder for each student, such as submitted/, is a whole class. A zip is one student's, or
+    the download of a learning platform.
     """
     from grader.assignment import load_assignment
-    from grader.grade import grade_path
+    from grader.grade import grade_path, require_sandbox
     from grader.report import as_csv, make_console, show_class, show_report
     from grader.text import plain
 
     if csv_file and not csv_file.resolve().parent.is_dir():
         raise click.BadParameter(f"there is no folder {csv_file.parent}", param_hint="--csv")
     work, console = load_assignment(ctx.obj(), assignment), make_console()
+    require_sandbox(accept_unsandboxed)
     found = [entry for path in paths for entry in submissions(path, assignment)]
+    if twice := [name for name, times in Counter(name for name, _ in found).items() if times > 1]:
+        names = ", ".join(plain(name) for name in twice)
+        raise click.BadParameter(
+            f"{names}: handed in by more than one of these. Name each student's work once.", param_hint="PATHS"
+        )
     reports = []
     for student, path in found:
         reports.append(grade_path(work, path, student))
@@ -120,6 +135,23 @@ def grade(ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file
         csv_file.write_text(as_csv(reports), encoding="utf-8")
         console.print(f"Scores: {csv_file}", markup=False)
     sys.exit(1 if any(report.open_tasks for report in reports) else 0)
+
+
+@main.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Look at this machine and the course: what is in order, what is not, and what to do about it."""
+    from grader.doctor import diagnose
+    from grader.errors import CourseError
+    from grader.report import make_console, show_doctor
+
+    try:
+        root = ctx.obj()
+    except CourseError:
+        root = None
+    diagnosis = diagnose(root)
+    show_doctor(make_console(), diagnosis)
+    sys.exit(0 if diagnosis.good else 1)
 
 
 @main.command()
@@ -140,18 +172,34 @@ def demo(ctx: click.Context, assignment: str, into: Path) -> None:
     run_demo(make_console(), ctx.obj(), assignment, into)
 
 
-def submissions(path: Path, assignment: str) -> list[tuple[str, Path]]:
-    """(student, file or folder) for what was named: one submission, or a folder of students' folders.
+def submissions(path: Path, assignment: str) -> list[tuple[str, Path | Files]]:
+    """(student, what they handed in) for what was named: one submission, or those of a class, in a folder or a zip.
 
-    Raises: click.BadParameter, if there is nothing.
+    Raises: click.BadParameter, if there is nothing; SubmissionError, if a zip cannot be read.
     """
+    from grader.ingest import class_of
+    from grader.text import plain
+
     if not path.exists():
         raise click.BadParameter(f"there is no {path}", param_hint="PATHS")
+    path = path.resolve()
+    if path.suffix.lower() == ".zip" and path.is_file():
+        handed, left = class_of(path, assignment)
+        for name in left:
+            click.echo(f"{plain(path.name)}: {name} was left aside, because nothing says whose it is", err=True)
+        if not handed:
+            raise click.BadParameter(f"{path} holds no submission", param_hint="PATHS")
+        return list(handed.items())
     path = path / assignment if (path / assignment).is_dir() else path
-    if path.is_file() or path.resolve().name == assignment or any(path.glob("*.py")) or any(path.glob("*.ipynb")):
+    if not path.is_dir() or path.name == assignment or any(path.glob("*.py")) or any(path.glob("*.ipynb")):
         return [(_student(path, assignment), path)]
-    students = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-    found = [(folder.name, inner if (inner := folder / assignment).is_dir() else folder) for folder in students]
+    found: list[tuple[str, Path | Files]] = []
+    for entry in sorted(path.iterdir()):
+        inner = entry / assignment
+        if entry.suffix.lower() == ".zip" and not entry.is_dir():
+            found.append((entry.stem, entry))
+        elif entry.is_dir():
+            found.append((entry.name, inner if inner.is_dir() and not entry.is_symlink() else entry))  # no link is read
     if not found:
         raise click.BadParameter(f"{path} holds no submission", param_hint="PATHS")
     return found
@@ -159,10 +207,9 @@ def submissions(path: Path, assignment: str) -> list[tuple[str, Path]]:
 
 def _student(path: Path, assignment: str) -> str:
     """The name of a submission: submitted/ada/hw1 is ada's."""
-    whole = path.resolve()
-    if path.is_file():
-        return whole.stem
-    return whole.parent.name if whole.name == assignment else whole.name
+    if not path.is_dir():
+        return path.stem
+    return path.parent.name if path.name == assignment else path.name
 
 
 def _names(root: Path, given: tuple[str, ...]) -> list[str]:

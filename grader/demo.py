@@ -26,6 +26,8 @@ from grader.gradebook.feedback import HINT
 from grader.gradebook.segments import definitions
 from grader.model import Assignment
 from grader.report import make_table
+from grader.sandbox.launch import current
+from grader.sandbox.level import Level
 from grader.source import is_marker
 from grader.text import plain
 
@@ -61,7 +63,10 @@ def run_demo(console: Console, root: Path, name: str, into: Path) -> None:
     for pupil in pupils:
         _hand_in(course / "submitted" / pupil.name / name, pupil)
     console.print(f"     {len(pupils)} students handed in: submitted/<student>/{name}/")
-    _command(console, course, "autograde", name, results=f"autograded/*/{name}/*.ipynb", of=len(pupils))
+    level = current().level
+    console.print(f"     sandbox: level {level.label}", highlight=False)
+    accepted = ["--Autograde.accept_unsandboxed=True"] if level is Level.E else []  # this class is our own work
+    _command(console, course, "autograde", name, *accepted, results=f"autograded/*/{name}/*.ipynb", of=len(pupils))
     _command(console, course, "generate_feedback", name, results=f"feedback/*/{name}/*.html", of=len(pupils))
     _command(console, course, "export", "--to=grades.csv")
     show_results(console, course, assignment, pupils)

@@ -8,10 +8,9 @@ import traceback
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from grader import remote
-from grader.errors import NotStarted, SubmissionError, SubmissionGone, SubmissionTimeout
+from grader.errors import NotStarted, SandboxError, SubmissionError, SubmissionGone, SubmissionTimeout
 from grader.model import Frame, Status
-from grader.remote import MissingName, SubmissionRaised
+from grader.remote import MissingName, SubmissionRaised, call
 from grader.text import plain
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -50,6 +49,8 @@ def judge(error: BaseException, files: Mapping[str, str] = NONE, names: Collecti
             return Status.CRASHED, _clean(str(error))
         case MissingName() | SubmissionError():
             return Status.FAILED, _clean(str(error))
+        case SandboxError():
+            return Status.ERROR, _clean(f"Your code was not run, which is not your fault: {error}")
     frames = frames_of(error, files)
     if said := _wrong_call(error, frames, names):
         return Status.FAILED, _clean(said + example(error))
@@ -63,7 +64,7 @@ def judge(error: BaseException, files: Mapping[str, str] = NONE, names: Collecti
     if type(error).__name__ == "Failed":  # pytest.fail, and pytest.raises that saw nothing
         return Status.FAILED, _clean(str(error) + example(error))
     entries = traceback.extract_tb(error.__traceback__)
-    if any(entry.name == "_call_back" and entry.filename == remote.__file__ for entry in entries):
+    if any(entry.name == "_call_back" and entry.filename == call.__file__ for entry in entries):
         text = f"Your code called a function that the check passed in, which raised {type(error).__name__}: {error}"
         return Status.FAILED, _clean(text + example(error))
     place = f" ({os.path.basename(entries[-1].filename)}, line {entries[-1].lineno})" if entries else ""

@@ -10,16 +10,25 @@ from pathlib import Path
 import numpy as np
 
 import grader
-from grader import sandbox
 from grader.assignment import checks
 from grader.checkrun import run_checks
-from grader.errors import SubmissionError
+from grader.errors import SandboxError, SubmissionError
+from grader.files import Files
 from grader.mistakes import Mistakes
 from grader.model import Assignment, Check, CheckResult, Report, Status, Submission
 from grader.run import Run
+from grader.sandbox.launch import current
+from grader.sandbox.level import Level
 from grader.submission import read_submission
 
 ATTEMPTS = 2  # when a check fails through our own fault
+UNSANDBOXED = "UNSANDBOXED"  # how the isolation of a report begins, if there was none worth the name
+REFUSED = (
+    "This machine cannot keep submissions apart (level E): submitted code could read tests, solutions and gradebook, "
+    "change its own score and use the network. So nothing is graded. `grader doctor` says what a better level takes. "
+    "If you have read the submissions, or the machine is there for nothing else: `grader grade --accept-unsandboxed`, "
+    "`nbgrader autograde --Autograde.accept_unsandboxed=True`; every result will be marked."
+)
 
 
 def grade(
@@ -75,14 +84,34 @@ def unreadable(assignment: Assignment, student: str, message: str) -> Report:
         tasks=assignment.tasks,
         results=tuple(CheckResult(check=check, status=Status.FAILED, message=message) for check in checks(assignment)),
         notes=(message,),
-        environment=environment(True),
+        environment=_made_with("none needed (nothing was run)"),
     )
+
+
+def require_sandbox(accept: bool) -> None:
+    """Official grading asks this first.
+
+    Args:
+        accept: to go on where submissions cannot be kept apart.
+
+    Raises:
+        SandboxError: they cannot; or the level that GRADER_SANDBOX asks for is not to be had.
+    """
+    if current().level is Level.E and not accept:
+        raise SandboxError(REFUSED)
 
 
 def environment(isolate: bool) -> dict[str, str]:
     """Where and with what a report was made."""
+    if not isolate:
+        return _made_with("none (the submission ran in the grader's own process)")
+    level = current().level
+    return _made_with(f"{UNSANDBOXED}, level {level.label}" if level is Level.E else f"level {level.label}")
+
+
+def _made_with(isolation: str) -> dict[str, str]:
     return {
-        "isolation": sandbox.LEVEL if isolate else "none (the submission ran in the grader's own process)",
+        "isolation": isolation,
         "grader": grader.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -119,7 +148,7 @@ def _run(
     return {result.check.name: result for result in found}, problem
 
 
-def grade_path(assignment: Assignment, path: Path, student: str) -> Report:
+def grade_path(assignment: Assignment, path: Path | Files, student: str) -> Report:
     """Read and grade what lies at `path`; a submission that cannot be read earns nothing, and its report says why."""
     try:
         submission = read_submission(path, assignment, student)

@@ -147,6 +147,7 @@ class Limits:
     call_seconds: float = 10.0  # of computing, one call from a check; by the clock it may take five times as long
     load_seconds: float = 20.0  # likewise, importing the submission
     check_seconds: float = 60.0  # by the clock, one check with all its examples
+    task_seconds: float = 120.0  # by the clock, checks of one task that were stopped; the rest of them is then not run
     cpu_seconds: float = 600.0  # of computing, all together until its process is replaced
     memory_mb: float = 2048.0  # MiB, on top of what Python, NumPy and torch take
     scratch_mb: float = 64.0  # MiB in its folder, and the largest file

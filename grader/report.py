@@ -1,4 +1,4 @@
-"""What the command line prints: reports and findings as tables.
+"""What the command line prints: reports, findings and facts as tables.
 
 Whatever came from a submission goes through `Text` and `plain`: no markup, no emoji, nothing that steers a terminal.
 """
@@ -9,20 +9,40 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from grader.doctor import Diagnosis
+from grader.grade import UNSANDBOXED
+from grader.machine import Fact
 from grader.model import CheckResult, Report, Status
+from grader.sandbox.level import Layer
 from grader.table import next_step
 from grader.text import plain
 from grader.validate import Finding
+
+if TYPE_CHECKING:
+    from grader.sandbox.probe import Attempt  # which takes Linux
 
 STYLES = {Status.PASSED: "green", Status.NOT_STARTED: "dim", Status.SKIPPED: "yellow", Status.ERROR: "yellow"}
 WIDTH = 120  # where no terminal says how wide it is
 LINE, MESSAGE = 400, 4_000  # characters that are shown of a line, of a whole message
 NAME = 30
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet lets one begin
+STAMP = (
+    f"{UNSANDBOXED}: the submitted code could have read tests and solutions, or changed its own score. Read it before "
+    "you trust these points."
+)
+MARKS = {True: ("ok  ", "green"), None: ("note", "yellow"), False: ("FAIL", "red")}
+STOPPED = {
+    "PermissionError": "not permitted",
+    "FileNotFoundError": "not there",
+    "ProcessLookupError": "not there",
+    "ConnectionRefusedError": "no connection",
+}
 
 
 def make_console() -> Console:
@@ -64,6 +84,12 @@ def show_report(console: Console, report: Report, *, hidden: bool = True) -> Non
             console.print(_text(f"note: {note}"), soft_wrap=True)
     environment = "  ".join(f"{key}: {value}" for key, value in report.environment.items())
     console.print(_text(environment, style="dim"), soft_wrap=True)
+    _show_stamp(console, [report])
+
+
+def _show_stamp(console: Console, reports: Iterable[Report]) -> None:
+    if any(_isolation(report).startswith(UNSANDBOXED) for report in reports):
+        console.print(Text(STAMP, style="bold red"), soft_wrap=True)
 
 
 def _show_tasks(console: Console, report: Report) -> None:
@@ -99,6 +125,7 @@ def show_class(console: Console, reports: Sequence[Report]) -> None:
         score = f"{report.score:.4g} / {report.max_score:g}"
         table.add_row(_text(report.student, limit=NAME), score, _text(_one_reason(report) or why))
     console.print(table)
+    _show_stamp(console, reports)
 
 
 def _one_reason(report: Report) -> str:
@@ -108,17 +135,23 @@ def _one_reason(report: Report) -> str:
 
 
 def as_csv(reports: Iterable[Report]) -> str:
-    """One row a submission: student, score, maximum, then the points of each task; open points stay empty."""
+    """One row a submission: student, score, maximum, the points of each task, isolation; open points stay empty."""
     reports = list(reports)
     names = list(dict.fromkeys(task.name for report in reports for task in report.tasks))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["student", "assignment", "score", "max_score", *names])
+    writer.writerow(["student", "assignment", "score", "max_score", *names, "isolation"])
     for report in reports:
         scores = {task.name: report.score_of(task) for task in report.tasks}
         row = ["" if scores.get(name) is None else f"{scores[name]:.6g}" for name in names]
-        writer.writerow([report.student, report.assignment, f"{report.score:.6g}", f"{report.max_score:g}", *row])
+        whole = [_inert(report.student), report.assignment, f"{report.score:.6g}", f"{report.max_score:g}"]
+        writer.writerow([*whole, *row, _isolation(report)])
     return out.getvalue()
+
+
+def _inert(name: str) -> str:
+    """A name that no spreadsheet takes for a formula."""
+    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 def show_finding(console: Console, finding: Finding) -> None:
@@ -128,6 +161,59 @@ def show_finding(console: Console, finding: Finding) -> None:
     console.print(Text.assemble(mark, f" {finding.what:<46} {first}"), soft_wrap=True)
     for line in more:
         console.print(Text(f"       {line.strip()}"), soft_wrap=True)
+
+
+def show_doctor(console: Console, diagnosis: Diagnosis) -> None:
+    """What `grader doctor` found: facts by chapter, then what stopped each attack on the sandbox."""
+    width = max(len(fact.name) for facts in diagnosis.chapters.values() for fact in facts)
+    for chapter, facts in diagnosis.chapters.items():
+        console.rule(chapter, align="left")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, min_width=width)
+        table.add_column(overflow="fold")
+        for fact in facts:
+            table.add_row(Text(*MARKS[fact.good]), _text(fact.name), _value(fact))
+        console.print(table)
+    if diagnosis.attempts:
+        console.rule("attempts of a hostile submission, by what stood against them", align="left")
+        _show_attempts(console, diagnosis.attempts)
+
+
+def _value(fact: Fact) -> Text:
+    advice = f"\n→ {plain(fact.advice, MESSAGE)}" if fact.advice else ""
+    return Text.assemble(plain(fact.value, MESSAGE), (advice, "bold" if fact.good is False else "dim"))
+
+
+def _show_attempts(console: Console, attempts: Sequence[Attempt]) -> None:
+    """A row for each attempt, a column for each set of layers; all together last."""
+    sets = list(dict.fromkeys(attempt.layers for attempt in attempts))
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("attempt", no_wrap=True)
+    for layers in sets:
+        table.add_column("all" if len(sets) > 1 and layers == sets[-1] else _layers(layers))
+    outcomes = {(attempt.name, attempt.layers): attempt for attempt in attempts}
+    harmless = {attempt.name for attempt in attempts if bool(attempt.stopped) != attempt.good}
+    for name in sorted(dict.fromkeys(attempt.name for attempt in attempts), key=lambda name: name in harmless):
+        table.add_row(name, *(_outcome(outcomes.get((name, layers))) for layers in sets))
+    console.print(table)
+
+
+def _layers(layers: Iterable[Layer]) -> str:
+    return " + ".join(layer for layer in Layer if layer in set(layers))
+
+
+def _outcome(attempt: Attempt | None) -> Text:
+    """In one or two words; nothing where the layers promise nothing."""
+    if attempt is None:
+        return Text()
+    kind = plain(attempt.stopped.partition(":")[0], NAME)
+    said = STOPPED.get(kind, kind) or ("works" if attempt.good else "it got through")
+    return Text(said, style="" if attempt.good else "bold red")
+
+
+def _isolation(report: Report) -> str:
+    return plain(report.environment.get("isolation", ""))
 
 
 def _points(score: float | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader.errors import NotStarted
+from grader.errors import NotStarted, SandboxError, SubmissionTimeout
 from grader.feedback import judge, not_started, timed_out
 from grader.hypothesis_run import configured
 from grader.local import Local, load, of_notebook, run_cells
@@ -81,6 +81,8 @@ class Run:
     work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
     _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
     _notes: dict[tuple[Path | None, str], tuple[str, ...]] = field(default_factory=dict)
+    _no_worker: str = ""  # why none could be started
+    _stopped: dict[str, float] = field(default_factory=dict)  # seconds of checks that were stopped, by task
 
     def submission(self, checks: Path) -> Session | Local:
         """The submission that a check file is about.
@@ -131,11 +133,33 @@ class Run:
     def enter_check(
         self, stack: ExitStack, submission: Session | Local, function: Any, check: Check, stand_ins: dict[str, Any]
     ) -> None:
-        """Until the stack closes: the check runs with its stand-ins, its examples and its seconds."""
+        """Until the stack closes: the check runs with its stand-ins, its examples and its seconds.
+
+        Raises:
+            SandboxError: no worker can be had. Raised here and not in the check, which might take it for the
+                submission's, or have Hypothesis try it again.
+            SubmissionTimeout: checks of this task were stopped for as long as a task may take.
+        """
+        if isinstance(submission, Session):
+            if (taken := self._stopped.get(check.task, 0.0)) >= self.limits.task_seconds:
+                raise SubmissionTimeout(
+                    f"this check was not run, because other checks of {check.task} took {taken:.0f} s and were stopped"
+                )
+            self._start(submission)
         submission.begin()
         stack.enter_context(submission.stand_in(stand_ins))
         files = submission.files if isinstance(submission, Local) else {}
         stack.enter_context(configured(function, check.name, self.seed, functools.partial(guard, files)))
+
+    def _start(self, submission: Session) -> None:
+        """Have a worker; after one that could not be had, no check of this run waits for another."""
+        if self._no_worker:
+            raise SandboxError(self._no_worker)
+        try:
+            submission.names()
+        except SandboxError as problem:
+            self._no_worker = str(problem)
+            raise
 
     def settle(
         self, check: Check, error: BaseException | None, seconds: float, submission: Session | Local | None
@@ -150,6 +174,7 @@ class Run:
         result = CheckResult(check=check, status=status, message=message, seconds=seconds)
         if status is Status.TIMEOUT and submission is not None:
             submission.close()  # it may still be at work
+            self._stopped[check.task] = self._stopped.get(check.task, 0.0) + seconds
         if status is Status.FAILED and self.on_failure is not None and submission is not None:
             result = self.on_failure(submission, result)
         return result

@@ -1,4 +1,4 @@
-"""Reads what a student handed in: a .py file, a notebook, or a folder that holds one of them. Runs nothing.
+"""Reads what a student handed in: a .py file, a notebook, or a folder or zip that holds one of them. Runs nothing.
 
 From a notebook the grader takes, in this order of the cells: the solution cells and the given code; and of the cells
 that the student added, imports, functions, classes and assignments without calls. Experiments, checks and everything
@@ -8,84 +8,101 @@ else that would run are left out, so a notebook and a .py file with the same fun
 from __future__ import annotations
 
 import ast
-import json
+import codecs
 import re
-import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from grader.errors import SubmissionError
+from grader.files import FILE_BYTES, Files, Folder, is_regular, is_work, read_file
+from grader.ingest import opened
+from grader.ipynb import RawCell, grade_id_of, load, mark_of, source_of, tags_of, tidy
 from grader.model import Assignment, Cell, Submission
 from grader.text import plain
 
-MAX_BYTES = 50_000_000  # of a notebook with its pictures
+CODE_BYTES = 200_000  # of a .py file, or of all code in a notebook; what Python needs to read it grows with it
+DOTS = 200  # in one import
 MAGIC = re.compile(r"^\s*[%!]")
 KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
-def read_submission(path: Path, assignment: Assignment, student: str = "") -> Submission:
-    """Read the modules of an assignment from a file or folder.
+def read_submission(path: Path | Files, assignment: Assignment, student: str = "") -> Submission:
+    """Read the modules of an assignment from a file, a folder, a zip, or the files that were found in one.
 
     Raises:
         SubmissionError: there is no such file, or it cannot be read; says what to do.
     """
+    files = opened(path) if isinstance(path, Path) else path
     modules: dict[str, tuple[Cell, ...]] = {}
-    notes: list[str] = []
+    notes = list(files.notes)
     for module in assignment.modules:
-        found, said = find(path, module)
-        modules[module] = read_cells(found)
+        name, said = choose(files, module)
+        modules[module] = cells_of(files.read(name, _limit(name)), name)
         notes += said
     return Submission(student=student, assignment=assignment.name, modules=modules, notes=tuple(notes))
 
 
-def find(path: Path, module: str) -> tuple[Path, tuple[str, ...]]:
+def choose(files: Files, module: str) -> tuple[str, tuple[str, ...]]:
     """The file that holds a module, and what there is to say about the choice.
 
-    In a folder that is `<module>.ipynb` or `<module>.py`. With both, the notebook counts, unless nothing was written
-    in it and something in the .py. With neither, a single file of another name is taken for it.
+    That is `<module>.ipynb` or `<module>.py`. With both, the notebook counts, unless nothing was written in it and
+    something in the .py. With neither, a single file of another name is taken for it.
     """
-    if not path.is_dir():
-        if not _regular(path):
-            raise SubmissionError(f"There is no file {plain(str(path))}.")
-        return path, ()
-    named = [file for file in (path / f"{module}.ipynb", path / f"{module}.py") if _regular(file)]
+    names = files.names()
+    named = [name for name in (f"{module}.ipynb", f"{module}.py") if name in names]
     if len(named) == 2:
-        return _choose(*named)
+        return _of_both(files, *named)
     if named:
         return named[0], ()
-    others = [file for file in sorted(path.iterdir()) if _regular(file) and _may_be_renamed(file)]
+    others = [name for name in names if is_work(name)]
     for ending in (".ipynb", ".py"):
-        same = [file for file in others if file.suffix == ending]
+        same = [name for name in others if name.endswith(ending)]
         if len(same) == 1:
-            name = plain(same[0].name)
-            return same[0], (f"{name} was taken for {module}{ending}. Please keep the name that was given.",)
-    held = ", ".join(plain(file.name, 60) for file in others[:8]) or "nothing that can be graded"
+            note = f"{plain(same[0])} was taken for {module}{ending}. Please keep the name that was given."
+            return same[0], (note,)
+    held = ", ".join(plain(name, 60) for name in (others or names)[:8]) or "nothing that can be graded"
     raise SubmissionError(f"Neither {module}.ipynb nor {module}.py was handed in (found: {held}).")
+
+
+def find(path: Path, module: str) -> tuple[Path, tuple[str, ...]]:
+    """The same at a desk: the file of a module in a folder, or the file itself, whatever its name."""
+    if path.is_dir():
+        name, notes = choose(Folder(path.resolve()), module)
+        return path / name, notes
+    if not is_regular(path):
+        raise SubmissionError(f"There is no file {plain(str(path))}.")
+    return path, ()
 
 
 def read_cells(path: Path) -> tuple[Cell, ...]:
     """The code of a .py file (one cell) or of a notebook."""
-    text = _text(path)
-    if path.suffix == ".ipynb":
-        return tuple(notebook_cells(text, path.name))
-    return (Cell(filename=path.name, source=text),)
+    return cells_of(read_file(path, _limit(path.name)), path.name)
 
 
-def notebook_cells(text: str, name: str) -> Iterator[Cell]:
-    """The code that counts of a notebook's text.
+def cells_of(data: bytes, name: str) -> tuple[Cell, ...]:
+    """The same, of what stands in the file."""
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
+        raise SubmissionError(f"{plain(name)} is empty.")
+    if name.endswith(".ipynb"):
+        return tuple(notebook_cells(data, name))
+    return (Cell(filename=plain(name), source=tidy(_text(data, name))),)
+
+
+def notebook_cells(data: bytes, name: str) -> Iterator[Cell]:
+    """The code that counts of a notebook.
 
     Where the same solution cell stands twice, the last that was worked on counts.
     """
-    cells = _load(text, name)
+    cells = [(cell, source_of(cell)) for cell in load(data, name)]
+    if sum(len(source) for cell, source in cells if cell.get("cell_type") == "code") > CODE_BYTES:
+        raise SubmissionError(f"{plain(name)} holds more than {CODE_BYTES:,} characters of code.")
     chosen = _solutions(cells)
-    for number, cell in enumerate(cells, start=1):
-        source = _source(cell)
-        if cell.get("cell_type") != "code" or not source.strip() or "experiment" in _tags(cell):
+    for number, (cell, source) in enumerate(cells, start=1):
+        if cell.get("cell_type") != "code" or not source.strip() or "experiment" in tags_of(cell):
             continue
-        mark = _mark(cell)
-        grade_id = mark.get("grade_id")
-        if not mark or not isinstance(grade_id, str):
+        mark, grade_id = mark_of(cell), grade_id_of(cell)
+        if not grade_id:
             yield from _definitions(source, f"cell {number}")
         elif mark.get("grade") or grade_id == "setup":
             continue
@@ -95,6 +112,22 @@ def notebook_cells(text: str, name: str) -> Iterator[Cell]:
             yield Cell(filename=f"cell {plain(grade_id, 60)}", source=without_magics(source))
 
 
+def parse(source: str) -> list[ast.stmt] | None:
+    """The statements of submitted code, None where Python cannot or should not read it.
+
+    Python's parser keeps every prefix of a dotted import: `import a.a.a...` of 200 kB takes gigabytes.
+    """
+    lines = source.replace("\\\n", "").split("\n")
+    if len(source) > CODE_BYTES or any(line.count(".") > DOTS and "import" in line for line in lines):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote the source, and concern nobody here
+        try:
+            return ast.parse(source).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
 def without_magics(source: str) -> str:
     """IPython's own lines (%magic, !shell) as comments; line numbers stay."""
     return "\n".join(f"# {line.lstrip()}" if MAGIC.match(line) else line for line in source.split("\n"))
@@ -102,88 +135,62 @@ def without_magics(source: str) -> str:
 
 def started(cells: tuple[Cell, ...]) -> int:
     """How many functions and methods of this code are more than a stub."""
-    count = 0
-    for cell in cells:
-        try:
-            tree = ast.parse(cell.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            count += 1  # somebody wrote something
-            continue
-        count += sum(isinstance(node, ast.FunctionDef) and not _is_stub(node) for node in ast.walk(tree))
-    return count
+    return sum(_started(cell.source) for cell in cells)
+
+
+def _started(source: str) -> int:
+    body = parse(source)
+    if body is None:
+        return 1  # somebody wrote something
+    nodes = (node for statement in body for node in ast.walk(statement))
+    return sum(isinstance(node, ast.FunctionDef) and not _is_stub(node) for node in nodes)
 
 
 def _is_stub(function: ast.FunctionDef) -> bool:
-    last = function.body[-1]
-    return (
-        isinstance(last, ast.Raise) and last.exc is not None and ast.unparse(last.exc).startswith("NotImplementedError")
-    )
+    match function.body[-1]:
+        case ast.Raise(exc=ast.Name(id=name) | ast.Call(func=ast.Name(id=name))):
+            return name == "NotImplementedError"
+    return False
 
 
-def _choose(notebook: Path, module: Path) -> tuple[Path, tuple[str, ...]]:
+def _of_both(files: Files, notebook: str, module: str) -> tuple[str, tuple[str, ...]]:
     try:
-        in_notebook = started(read_cells(notebook))
+        in_notebook = started(cells_of(files.read(notebook), notebook))
     except SubmissionError as error:
-        return module, (f"{module.name} was graded, because the notebook cannot be read: {error}",)
-    if not in_notebook and started(read_cells(module)):
-        return module, (f"{module.name} was graded: nothing was written in the notebook beside it.",)
-    return notebook, (
-        f"{notebook.name} was graded, not {module.name} beside it: where there are both, the notebook counts.",
-    )
+        return module, (f"{module} was graded, because the notebook cannot be read: {error}",)
+    if not in_notebook and started(cells_of(files.read(module, CODE_BYTES), module)):
+        return module, (f"{module} was graded: nothing was written in the notebook beside it.",)
+    note = f"{notebook} was graded, not {module} beside it: where there are both, the notebook counts."
+    return notebook, (note,)
 
 
-def _may_be_renamed(path: Path) -> bool:
-    return path.suffix in (".ipynb", ".py") and not path.name.startswith(("test_", "conftest", "experiments", "."))
+def _limit(name: str) -> int:
+    return FILE_BYTES if name.endswith(".ipynb") else CODE_BYTES
 
 
-def _regular(path: Path) -> bool:
-    """Whether it is a file itself: no link to elsewhere, no pipe that never ends."""
+def _text(data: bytes, name: str) -> str:
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def _text(path: Path) -> str:
-    if path.stat().st_size > MAX_BYTES:
-        raise SubmissionError(f"{plain(path.name)} is larger than {MAX_BYTES // 1_000_000} MB.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+        line = data[: error.start].count(b"\n") + 1
         raise SubmissionError(
-            f"{plain(path.name)} is not UTF-8 (byte 0x{error.object[error.start]:02x} in line {line}). "
+            f"{plain(name)} is not UTF-8 (byte 0x{data[error.start]:02x} in line {line}). "
             "Save it as UTF-8 and hand it in again."
         ) from None
-    if not text.strip():
-        raise SubmissionError(f"{plain(path.name)} is empty.")
+    if "\0" in text:
+        raise SubmissionError(f"{plain(name)} is no text: it holds NUL characters. Save it as UTF-8.")
     return text
 
 
-def _load(text: str, name: str) -> list[dict[str, Any]]:
-    try:
-        notebook = json.loads(text)
-    except (ValueError, RecursionError):
-        raise SubmissionError(
-            f"{plain(name)} is no notebook that can be read: its JSON is broken. "
-            "Open it in Jupyter, save it, hand it in again."
-        ) from None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not any(isinstance(cell, dict) for cell in cells):
-        raise SubmissionError(f"{plain(name)} is a notebook without cells.")
-    return [cell for cell in cells if isinstance(cell, dict)]
-
-
-def _solutions(cells: list[dict[str, Any]]) -> dict[str, int]:
+def _solutions(cells: list[tuple[RawCell, str]]) -> dict[str, int]:
     """For each solution cell's grade_id the number of the cell that counts."""
     chosen: dict[str, int] = {}
     worked: set[str] = set()
-    for number, cell in enumerate(cells, start=1):
-        grade_id = _mark(cell).get("grade_id")
-        if not isinstance(grade_id, str):
+    for number, (cell, source) in enumerate(cells, start=1):
+        grade_id = grade_id_of(cell)
+        if not grade_id:
             continue
-        source = _source(cell)
-        if source.strip() and started((Cell(filename="", source=without_magics(source)),)):
+        if source.strip() and _started(without_magics(source)):
             worked.add(grade_id)
             chosen[grade_id] = number
         elif grade_id not in worked:
@@ -194,9 +201,8 @@ def _solutions(cells: list[dict[str, Any]]) -> dict[str, int]:
 def _definitions(source: str, filename: str) -> Iterator[Cell]:
     """Of a cell that a student added: what defines something, each statement on its own line number."""
     source = without_magics(source)
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    body = parse(source)
+    if body is None:
         yield Cell(filename=filename, source=source)  # its error is the student's to see
         return
     lines, kept = source.split("\n"), [""] * (source.count("\n") + 1)
@@ -209,22 +215,3 @@ def _definitions(source: str, filename: str) -> Iterator[Cell]:
             kept[first - 1 : statement.end_lineno] = lines[first - 1 : statement.end_lineno]
     if any(line.strip() for line in kept):
         yield Cell(filename=filename, source="\n".join(kept))
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    return source if isinstance(source, str) else ""
-
-
-def _mark(cell: dict[str, Any]) -> dict[str, Any]:
-    metadata = cell.get("metadata")
-    mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    return mark if isinstance(mark, dict) else {}
-
-
-def _tags(cell: dict[str, Any]) -> list[Any]:
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    return tags if isinstance(tags, list) else []

@@ -3,6 +3,7 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from grader import wire
@@ -124,6 +125,51 @@ def test_a_large_frame_is_announced_before_memory_is_taken(ends):
     theirs.sendall(HEAD.pack(2, wire.MAX_DATA + 1) + b"[]")
     with pytest.raises(WireError, match="too large"):
         channel.receive(soon())
+
+
+def test_a_frame_of_more_than_we_take_is_refused_and_named(ends):
+    channel, theirs = ends
+    channel.limit = 4
+    theirs.sendall(b"".join(pack(1, [b"1234"])) + b"".join(pack(1, [b"12345"])))
+    assert channel.receive(soon()) == (1, b"1234")
+    with pytest.raises(wire.TooLarge):
+        channel.receive(soon())
+
+
+def test_large_data_lies_where_an_array_may_stay(ends):
+    channel, theirs = ends
+    sender = threading.Thread(target=lambda: Channel(theirs).send(pack(1, [bytes(2 * CHUNK)])))
+    sender.start()
+    _, data = channel.receive(soon())
+    sender.join()
+    assert not data.readonly
+    assert np.frombuffer(data, np.uint8).ctypes.data % wire.ALIGN == 0
+
+
+def test_an_end_is_seen_without_reading(ends):
+    channel, theirs = ends
+    assert not channel.ended()
+    theirs.sendall(b"".join(pack(5, [])))
+    assert not channel.ended()
+    assert channel.receive(soon())[0] == 5
+    theirs.close()
+    assert channel.ended()
+    channel.close()
+    assert channel.ended()
+
+
+def test_a_deadline_that_was_extended_while_we_wait_counts(ends):
+    channel, theirs = ends
+    later = iter([soon(0.05), soon(0.1)])
+
+    def more_time():
+        for deadline in later:
+            return deadline
+        theirs.sendall(b"".join(pack("late", [])))
+        return soon()
+
+    channel.more_time = more_time
+    assert channel.receive(soon(0.02))[0] == "late"
 
 
 def test_a_text_that_is_no_json_is_refused(ends):

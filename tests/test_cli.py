@@ -1,4 +1,5 @@
 import csv
+import os
 import shutil
 
 import pytest
@@ -6,9 +7,15 @@ from click.testing import CliRunner
 
 import grader
 from grader.build import build
-from grader.cli import main
+from grader.cli import main, submissions
+from grader.doctor import Diagnosis
+from grader.grade import REFUSED, environment
+from grader.machine import Fact
 from grader.model import Check, CheckResult, Report, Status, Task
+from grader.report import STAMP
+from grader.sandbox import launch
 from tests.course import REFERENCE, VARIANT, change, make_course, write
+from tests.zips import link, made
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +152,7 @@ def test_a_class_is_graded_one_by_one_and_written_as_csv(root, tmp_path):
         rows = {row["student"]: row for row in csv.DictReader(file)}
     whole = {"assignment": "hw1", "score": "90", "max_score": "90", "norm": "30", "vectors": "60"}
     assert list(rows) == ["ada", "bob", "cem"]
+    whole["isolation"] = environment(True)["isolation"]
     assert rows["ada"] == {**whole, "student": "ada"}
     assert rows["cem"] == {**whole, "student": "cem", "score": "30", "vectors": "0"}
 
@@ -159,7 +167,55 @@ def test_open_points_are_empty_cells_and_exit_status_1(root, tmp_path, monkeypat
     status, text = run(root, "grade", "hw1", root / "solutions/hw1", "--csv", tmp_path / "scores.csv")
     assert status == 1
     assert "a bug of ours" in text
-    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "solutions,hw1,0,90,"
+    assert (tmp_path / "scores.csv").read_text().splitlines()[1] == "solutions,hw1,0,90,,"
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Asks for a level of isolation, for the rest of a test."""
+
+    def ask(level):
+        launch.close()
+        monkeypatch.setenv(launch.VARIABLE, level)
+
+    yield ask
+    launch.close()
+
+
+def test_without_isolation_nothing_is_graded_unless_that_is_accepted(root, tmp_path, at):
+    at("E")
+    write(tmp_path / "vectors.py", f"open({str(tmp_path / 'ran')!r}, 'w')\n{VARIANT}")
+    assert run(root, "grade", "hw1", tmp_path / "vectors.py") == (2, REFUSED + "\n")
+    assert not (tmp_path / "ran").exists()
+    status, text = run(root, "grade", "hw1", tmp_path / "vectors.py", "--accept-unsandboxed")
+    assert status == 0
+    assert "90 / 90" in text
+    assert "isolation: UNSANDBOXED, level E" in text
+    assert STAMP in text
+
+
+def test_a_level_that_is_not_to_be_had_is_said_before_anything_is_graded(root, at):
+    at("F")
+    status, text = run(root, "grade", "hw1", root / "solutions/hw1", "--accept-unsandboxed")
+    assert (status, text) == (2, "GRADER_SANDBOX is 'F'; a level is one of A, B, C, D, E\n")
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_doctor_ends_with_1_where_something_is_broken(root, monkeypatch, good):
+    seen = []
+
+    def found(where):
+        seen.append(where)
+        fact = Fact(name="level", value="[red]E", good=good, advice="Do that.")
+        return Diagnosis(chapters={"sandbox": (fact,)}, attempts=())
+
+    monkeypatch.setattr("grader.doctor.diagnose", found)
+    status, text = run(root, "doctor")
+    assert status == (0 if good else 1)
+    assert "[red]E" in text
+    assert "→ Do that." in text
+    run(root.parent, "doctor")
+    assert seen == [root, None]
 
 
 def test_a_path_that_is_not_there_is_named(root, tmp_path):
@@ -188,3 +244,68 @@ def test_the_demo_refuses_a_folder_that_it_did_not_make(root, tmp_path):
     assert status == 2
     assert "no demo made it" in text
     assert (tmp_path / "mine/thesis.tex").read_text() == "years of work"
+
+
+def test_one_student_cannot_hand_in_under_the_name_of_another(root, tmp_path):
+    (tmp_path / "eve.zip").write_bytes(made(("ada_1_1_vectors.py", "x = 1"), ("eve_2_2_vectors.py", VARIANT)))
+    (tmp_path / "ada.zip").write_bytes(made(("hw1/vectors.py", VARIANT)))
+    status, text = run(root, "grade", "hw1", tmp_path / "ada.zip", tmp_path / "eve.zip")
+    assert status == 2
+    assert "ada: handed in by more than one of these. Name each student's work once." in text
+
+
+# Zips
+
+
+def test_the_download_of_a_platform_is_a_class(root, tmp_path):
+    link_to_solution = link("eve_3_13_vectors.py", str(root / "solutions/hw1/vectors.py"))
+    data = made(
+        ("doejane_1_11_vectors.py", VARIANT),
+        ("roebob_LATE_2_12_hw1.zip", made(("hw1/vectors.py", VARIANT))),
+        link_to_solution,
+        ("solution.py", VARIANT),
+    )
+    (tmp_path / "submissions.zip").write_bytes(data)
+    status, text = run(root, "grade", "hw1", tmp_path / "submissions.zip")
+    assert status == 0
+    assert "doejane: 90 / 90" in text
+    assert "roebob: 90 / 90" in text
+    assert "eve: 0 / 90" in text
+    assert "eve_3_13_vectors.py is no regular file" in text
+    assert "submissions.zip: solution.py was left aside, because nothing says whose it is" in text
+
+
+def test_the_zip_of_one_student_is_one_submission(root, tmp_path):
+    (tmp_path / "ada.zip").write_bytes(made(("hw1/vectors.py", VARIANT)))
+    status, text = run(root, "grade", "hw1", tmp_path / "ada.zip")
+    assert (status, text.split()[:2]) == (0, ["ada", "hw1"])
+    assert "90 / 90" in text
+
+
+def test_in_a_folder_each_zip_is_a_student_and_cannot_be_a_class(root, tmp_path):
+    folder = tmp_path / "all"
+    folder.mkdir()
+    (folder / "ada.zip").write_bytes(made(("vectors.py", VARIANT)))
+    (folder / "eve.zip").write_bytes(made(("bob_1_1_vectors.py", VARIANT), ("ada_2_2_vectors.py", "x = 1")))
+    (folder / "mal").symlink_to(root / "solutions/hw1")
+    assert [student for student, _ in submissions(folder, "hw1")] == ["ada", "eve", "mal"]
+    status, text = run(root, "grade", "hw1", folder)
+    assert status == 0
+    assert "ada: 90 / 90" in text
+    assert "eve: 0 / 90" in text
+    assert "mal: 0 / 90" in text
+
+
+@pytest.mark.parametrize(("data", "said"), [(b"no zip", "is no zip that can be read"), (made(), "holds no submission")])
+def test_a_zip_without_a_submission_is_named(root, tmp_path, data, said):
+    (tmp_path / "all.zip").write_bytes(data)
+    status, text = run(root, "grade", "hw1", tmp_path / "all.zip")
+    assert status == 2
+    assert said in " ".join(text.split())
+
+
+def test_a_pipe_is_neither_read_nor_waited_for(root, tmp_path):
+    os.mkfifo(tmp_path / "vectors.py")
+    status, text = run(root, "grade", "hw1", tmp_path / "vectors.py")
+    assert status == 0
+    assert "There is no file vectors.py" in text

@@ -13,6 +13,8 @@ from grader.assignment import load_assignment
 from grader.build import build
 from grader.demo import a_class, run_demo, show_results
 from grader.errors import CourseError
+from grader.sandbox.launch import Sandbox, current
+from grader.sandbox.level import Level
 from tests.course import make_course
 
 LIMITS = "[limits]\ncall_seconds = 1\ncheck_seconds = 3\n"
@@ -76,8 +78,21 @@ def test_every_step_is_said_and_files_to_look_at_are_there(demonstrated):
         assert f"ok   nbgrader {step}" in text
         assert (into / f"nbgrader-{step.split()[0]}.log").is_file()
     assert "13 students handed in" in text
+    assert f"     sandbox: level {current().level.label}\n" in text
     assert (into / "grades.csv").is_file()
     assert len(list(into.glob("feedback/*/hw1/*.html"))) == 13
+
+
+@pytest.mark.parametrize("level", [Level.A, Level.E])
+def test_its_own_class_is_graded_without_isolation_too(course, tmp_path, monkeypatch, level):
+    commands, out = [], console()
+    monkeypatch.setattr(demo, "current", lambda: Sandbox(level))
+    monkeypatch.setattr(demo, "_command", lambda console, course, *arguments, **counted: commands.append(arguments))
+    monkeypatch.setattr(demo, "show_results", lambda *shown: None)
+    run_demo(out, course, "hw1", tmp_path / "demo")
+    accepted = ("--Autograde.accept_unsandboxed=True",) if level is Level.E else ()
+    assert ("autograde", "hw1", *accepted) in commands
+    assert f"sandbox: level {level.label}" in text_of(out)
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

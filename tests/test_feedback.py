@@ -1,6 +1,13 @@
 import pytest
 
-from grader.errors import NotStarted, SubmissionCrashed, SubmissionError, SubmissionGone, SubmissionTimeout
+from grader.errors import (
+    NotStarted,
+    SandboxError,
+    SubmissionCrashed,
+    SubmissionError,
+    SubmissionGone,
+    SubmissionTimeout,
+)
 from grader.explain import Mismatch
 from grader.feedback import example, frames_of, judge, not_started, timed_out
 from grader.model import Frame, Status
@@ -45,6 +52,12 @@ def test_a_failed_comparison_is_told_as_it_is():
 def test_a_missing_name_and_an_unreadable_submission_are_the_students():
     assert judge(MissingName("vectors does not define 'norm'.")) == (Status.FAILED, "vectors does not define 'norm'.")
     assert judge(SubmissionError("vectors.py is empty.")) == (Status.FAILED, "vectors.py is empty.")
+
+
+def test_a_worker_that_cannot_be_had_is_our_fault():
+    status, text = judge(SandboxError("the fork server is gone"))
+    assert status is Status.ERROR
+    assert text == "Your code was not run, which is not your fault: the fork server is gone"
 
 
 def test_an_exception_is_told_with_the_students_lines_only():

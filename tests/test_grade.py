@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from grader import sandbox
 from grader.assignment import checks, load_assignment
-from grader.grade import grade, grade_path, unreadable
+from grader.errors import SandboxError
+from grader.grade import ATTEMPTS, REFUSED, environment, grade, grade_path, require_sandbox, unreadable
 from grader.model import Cell, Status, Submission
+from grader.sandbox import launch
+from grader.sandbox.level import Level
 from tests.course import HIDDEN, PUBLIC, REFERENCE, change, make_course, make_two_module_course, write
 
 WRONG = REFERENCE.replace("math.sqrt(sum(x * x for x in v))", "sum(x * x for x in v)")
@@ -86,10 +88,50 @@ def test_isolated_and_in_process_every_check_has_the_same_outcome(hw1, source):
 
 
 def test_every_report_says_how_far_the_submission_was_isolated(hw1):
-    assert "unsandboxed" in sandbox.LEVEL
-    assert grade(hw1, of(REFERENCE)).environment["isolation"] == sandbox.LEVEL
+    assert grade(hw1, of(REFERENCE)).environment["isolation"] == environment(True)["isolation"]
     assert grade(hw1, of(REFERENCE), isolate=False).environment["isolation"].startswith("none")
     assert {"grader", "python", "numpy"} <= grade(hw1, of(REFERENCE), isolate=False).environment.keys()
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Asks for a level of isolation, for the rest of a test."""
+
+    def ask(level):
+        launch.close()
+        monkeypatch.setenv(launch.VARIABLE, level)
+
+    yield ask
+    launch.close()
+
+
+def test_without_isolation_official_grading_refuses_unless_that_is_accepted(at):
+    at("E")
+    with pytest.raises(SandboxError) as refused:
+        require_sandbox(accept=False)
+    assert str(refused.value) == REFUSED
+    assert "--accept-unsandboxed" in REFUSED
+    assert "--Autograde.accept_unsandboxed=True" in REFUSED
+    require_sandbox(accept=True)
+    assert environment(True)["isolation"] == f"UNSANDBOXED, level {Level.E.label}"
+
+
+def test_a_level_that_is_not_to_be_had_is_refused_whatever_is_accepted(at):
+    at("Z")
+    with pytest.raises(SandboxError, match="GRADER_SANDBOX is 'Z'"):
+        require_sandbox(accept=True)
+
+
+@pytest.mark.skipif(launch.available() == (Level.E,), reason="this machine has no isolation")
+def test_isolation_is_accepted_and_named(at):
+    at(launch.available()[0])
+    require_sandbox(accept=False)
+    assert environment(True)["isolation"] == f"level {launch.available()[0].label}"
+
+
+def test_what_cannot_be_read_needs_no_sandbox(hw1, at):
+    at("Z")
+    assert unreadable(hw1, "ada", "vectors.py is empty.").environment["isolation"].startswith("none needed")
 
 
 def test_only_the_tasks_that_are_asked_for_are_graded(hw1):
@@ -205,6 +247,48 @@ def test_a_check_file_that_is_mended_counts_at_once(root, hw1):
     assert grade(hw1, of(REFERENCE)).score == 75
     write(root / "assignments/hw1/test_vectors.py", PUBLIC + "\n")
     assert grade(hw1, of(REFERENCE)).score == 90
+
+
+HUNDRED = """\
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@pytest.mark.task("norm")
+@given(x=st.integers())
+@settings(max_examples=100)
+def test_of_many(hw, x):
+    try:
+        assert hw.norm([x]) == abs(x)
+    except Exception as error:
+        raise AssertionError("it raised") from error
+"""
+
+
+@pytest.mark.parametrize("last", [ATTEMPTS, 1])
+def test_a_worker_that_cannot_be_started_is_our_fault_and_asked_for_once_an_attempt(root, hw1, monkeypatch, last):
+    """However many checks and examples there are, and whatever a check catches; a later attempt may do better."""
+    hidden(root, HUNDRED)
+    asked, real = [], launch.Sandbox.process
+
+    def refuse(sandbox, limits, cells=()):
+        asked.append(cells)
+        if len(asked) > last:
+            return real(sandbox, limits, cells)
+        raise SandboxError("the fork server did not answer within 30 s")
+
+    monkeypatch.setattr(launch.Sandbox, "process", refuse)
+    report = grade(hw1, of(REFERENCE))
+    assert len(asked) == ATTEMPTS
+    if last < ATTEMPTS:
+        assert report.score == 90
+        return
+    assert {result.status for result in report.results} == {Status.ERROR}
+    assert {result.message for result in report.results} == {
+        "Your code was not run, which is not your fault: the fork server did not answer within 30 s"
+    }
+    assert report.open_tasks == hw1.tasks
 
 
 # What a submission may do

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 
 import grader.gradebook.autograde as autograde_module
 from grader.errors import NotStarted, SubmissionCrashed
+from grader.grade import REFUSED
 from grader.gradebook.feedback import OPEN
 from grader.model import Assignment, Report, Submission
+from grader.sandbox import launch
 from tests.gradebook_course import (
     DOUBLE,
     HALF_DOUBLE,
@@ -238,6 +242,82 @@ def test_formgraders_button_grades_the_same_way(released: Path) -> None:
     assert "the disk of the grader is full" in api.autograde("hw1", "bob")["log"]
     assert grades(released, "ada")["check_double"] == (40, False)
     assert [s["autograded"] for s in api.get_submissions("hw1")] == [True, False]
+
+
+@pytest.fixture
+def unsandboxed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine on which submissions cannot be kept apart."""
+    launch.close()
+    monkeypatch.setenv(launch.VARIABLE, "E")
+    yield
+    launch.close()
+
+
+def nothing_is_graded(course: Path) -> bool:
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course}/gradebook.db", "tiny") as gradebook:
+        return not gradebook.students and not (course / "autograded").exists()
+
+
+@pytest.mark.usefixtures("unsandboxed")
+def test_without_isolation_nothing_is_touched_unless_that_is_accepted(
+    released: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(released, "ada", tiny__py=DOUBLE)
+    assert nbgrader("autograde", "hw1") == 1
+    assert REFUSED in capfd.readouterr().err
+    assert nothing_is_graded(released)
+    assert nbgrader("autograde", "hw1", "--Autograde.accept_unsandboxed=True") == 0
+    assert grades(released, "ada")["check_double"] == (40, False)
+
+
+@pytest.mark.usefixtures("unsandboxed")
+def test_formgraders_button_refuses_likewise_and_the_configuration_can_accept(released: Path) -> None:
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import Config
+
+    hand_in(released, "ada", tiny__py=DOUBLE)
+    config = Config()
+    config.CourseDirectory.root = str(released)
+    config.CourseDirectory.course_id = "tiny"
+    config.CourseDirectory.db_url = f"sqlite:///{released}/gradebook.db"
+    api = NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
+    refused = api.autograde("hw1", "ada")
+    assert not refused["success"]
+    assert REFUSED in refused["log"]
+    assert nothing_is_graded(released)
+    config.Autograde.accept_unsandboxed = True
+    assert NbGraderAPI(coursedir=CourseDirectory(config=config), config=config).autograde("hw1", "ada")["success"]
+
+
+def test_a_level_that_is_not_to_be_had_is_said_before_anything_is_touched(
+    released: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in(released, "ada", tiny__py=DOUBLE)
+    launch.close()
+    monkeypatch.setenv(launch.VARIABLE, "F")
+    assert nbgrader("autograde", "hw1", "--Autograde.accept_unsandboxed=True") == 1
+    said = capfd.readouterr().err
+    assert "GRADER_SANDBOX is 'F'; a level is one of A, B, C, D, E" in said
+    assert "Traceback" not in said
+    assert nothing_is_graded(released)
+
+
+def test_the_graded_notebook_says_how_far_the_submission_was_isolated(
+    released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def isolated(folder: Path, assignment: Assignment, student: str) -> tuple[Submission | None, Report]:
+        submission, report = toy_grade(folder, assignment, student)
+        return submission, replace(report, environment={"isolation": "level B"})
+
+    monkeypatch.setattr(autograde_module, "grade_folder", isolated)
+    hand_in(released, "ada", tiny__py=DOUBLE)
+    assert nbgrader("autograde", "hw1") == 0
+    notebook = graded(released, "ada")
+    assert notebook.metadata.grader.environment == {"isolation": "level B"}
+    assert "isolation: level B" in notebook.cells[0].source
 
 
 def test_late_work_costs_what_the_late_submission_plugin_says(released: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from grader.gradebook.collect import NewestAttempt
 from tests.gradebook_course import DOUBLE, HALVE, answered, course_in, grades, hand_in, nbgrader
 
 
@@ -100,23 +99,101 @@ def test_feedback_goes_back_even_if_some_work_came_by_another_way(released: Path
     assert "0 of 60 automatic points" in page.read_text()
 
 
+# What students may put into the exchange, to which they all may write
+
+
+def inbound(desk: Path, name: str, **files: str) -> Path:
+    folder = desk.parent / "exchange/tiny/inbound" / name
+    folder.mkdir(parents=True)
+    for file, text in files.items():
+        (folder / file.replace("__", ".")).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def opened(released: Path, desk: Path) -> Path:
+    assert nbgrader("release_assignment", "hw1") == 0
+    inbound(desk, "bob+hw1+2026-01-01 10:00:00 UTC+x", tiny__py=HALVE)
+    return desk
+
+
+def test_a_link_to_the_solution_is_not_followed_when_it_is_collected(released: Path, opened: Path) -> None:
+    folder = inbound(opened, "eve+hw1+2026-01-01 10:00:00 UTC+x")
+    (folder / "tiny.py").symlink_to(released / "solutions/hw1/tiny.py")
+    os.mkfifo(folder / "pipe.py")
+    linked = opened.parent / "exchange/tiny/inbound/mal+hw1+2026-01-01 10:00:00 UTC+x"
+    linked.symlink_to(released / "solutions/hw1")
+    assert nbgrader("collect", "hw1") == 0
+    assert nbgrader("autograde", "hw1") == 0
+    assert list((released / "submitted/eve/hw1").iterdir()) == []
+    assert grades(released, "eve")["check_double"] == (0, False)
+    assert grades(released, "mal")["check_double"] == (0, False)
+    assert grades(released, "bob")["check_halve"] == (20, False)
+    assert not [path for path in (released / "autograded").rglob("tiny.py") if "bob" not in path.parts]
+
+
 @pytest.mark.parametrize(
-    ("name", "student", "file"),
+    "name",
     [
-        ("/x/hw1_ada_attempt_2026-01-30-15-00-00_tiny.py", "ada", "tiny.py"),
-        ("/a_b/hw1_ada_l_attempt_2026-01-30-15-00-00_my_tiny.ipynb", "ada_l", "my_tiny.ipynb"),
-        ("hw1_ada_attempt_2026-01-30-15-00-00_tiny.py", "ada", "tiny.py"),
+        "eve+hw1+not a time+x",
+        "eve+hw1+99999-99-99 10:00:00 UTC+x",
+        "<img src=x onerror=alert(1)>+hw1+2026-01-01 10:00:00 UTC+x",
+        "--force+hw1+2026-01-01 10:00:00 UTC+x",
+        "a\nb+hw1+2026-01-01 10:00:00 UTC+x",
     ],
 )
-def test_the_name_of_a_downloaded_file_says_whose_it_is(name: str, student: str, file: str) -> None:
-    collector = NewestAttempt()
-    collector.valid_ext = [".py", ".ipynb"]
-    found = collector.collect(name)
-    assert found is not None
-    assert (found["student_id"], found["file_id"]) == (student, file)
-    assert collector.collect("/x/notes.pdf") is None
+def test_a_folder_of_any_name_stops_nobody_elses_collection(
+    released: Path, opened: Path, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    inbound(opened, name, tiny__py=HALVE)
+    assert nbgrader("collect", "hw1") == 0
+    assert "its name is not one that `nbgrader submit` gives" in capfd.readouterr().err
+    assert [path.name for path in (released / "submitted").iterdir()] == ["bob"]
+    assert nbgrader("autograde", "hw1") == 0
+    assert grades(released, "bob")["check_halve"] == (20, False)
 
 
-def test_without_times_in_the_names_every_file_is_collected() -> None:
-    collector = NewestAttempt(named_regexp=r".*/(?P<student_id>\w+)-(?P<file_id>\w+)", valid_ext=[".py"])
-    assert collector.collect("/x/ada-tiny.py") == {"student_id": "ada", "file_id": "tiny"}
+def test_nobody_hands_in_for_another_who_did(
+    released: Path, opened: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    inbound(opened, "bob+hw1+2027-01-01 10:00:00 UTC+x", tiny__py="# by eve")
+    inbound(opened, "cem+hw1+2027-01-01 10:00:00 UTC+x", tiny__py="# by an assistant")
+
+    def owner(path: Path) -> str:
+        return "bob" if "2026" in path.name else "eve"
+
+    monkeypatch.setattr(Path, "owner", owner)
+    assert nbgrader("collect", "hw1") == 0
+    assert "because somebody else made it: bob+hw1+2027" in capfd.readouterr().err
+    assert (released / "submitted/bob/hw1/tiny.py").read_text() == HALVE
+    assert (released / "submitted/cem/hw1/tiny.py").read_text() == "# by an assistant", "nbgrader warns of it"
+
+
+def test_a_folder_whose_owner_is_unknown_is_collected(
+    released: Path, opened: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def owner(path: Path) -> str:
+        raise KeyError(12345)
+
+    monkeypatch.setattr(Path, "owner", owner)
+    assert nbgrader("collect", "hw1") == 0
+    assert (released / "submitted/bob/hw1/tiny.py").read_text() == HALVE
+
+
+def test_a_forged_time_is_set_aside_when_it_is_collected(released: Path, opened: Path) -> None:
+    """nbgrader's `collect --update` and formgrader would stop at it, for the whole class."""
+    inbound(opened, "eve+hw1+2026-01-01 10:00:00 UTC+x", tiny__py=HALVE, timestamp__txt="yesterday")
+    assert nbgrader("collect", "hw1") == 0
+    inbound(opened, "eve+hw1+2026-01-02 10:00:00 UTC+x", tiny__py=DOUBLE, timestamp__txt="2026-01-02 10:00:00 UTC")
+    assert nbgrader("collect", "hw1", "--update") == 0
+    assert (released / "submitted/eve/hw1/tiny.py").read_text() == DOUBLE
+
+
+def test_more_than_a_submission_may_hold_is_not_collected(
+    released: Path, opened: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("grader.gradebook.exchange.FOLDER_BYTES", 100)
+    inbound(opened, "eve+hw1+2026-01-01 10:00:00 UTC+x", a__py="x" * 60, b__py="x" * 60)
+    assert nbgrader("collect", "hw1") == 0
+    assert "b.py is larger than 0.04 kB" in capfd.readouterr().err
+    assert [path.name for path in (released / "submitted/eve/hw1").iterdir()] == ["a.py"]

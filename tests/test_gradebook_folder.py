@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp
+import grader.gradebook.folder as folder_module
+from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp, usable_id
 from grader.model import Assignment
 
 ASSIGNMENT = Assignment(name="hw1", title="One", root=Path("/nowhere"), modules=("linear",), tasks=(), manual=())
@@ -68,3 +69,102 @@ def test_the_fingerprint_changes_with_the_checks(tmp_path: Path) -> None:
     before = fingerprint(tmp_path, assignment)
     assignment.hidden_checks("linear").write_text("harder")
     assert fingerprint(tmp_path, assignment) != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "2026-02-03 11:00:00 ../../../../etc/localtime",
+            "2026-02-03 11:00:00 /etc/localtime",
+            "2026-02-03 11:00:00 <b>",
+        ),
+        *("0000-00-00 00:00:00 UTC", "2026-02-03\x0011:00:00", "2026-02-30 11:00:00 UTC", "\x1b[2J"),
+        *("9999-12-31 23:59:59 -0100" * 9, "[]", "2026-02-03\n\n11:00:00 UTC"),
+    ],
+)
+def test_a_time_of_another_form_is_set_aside_and_names_no_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "timestamp.txt").write_text(text)
+    time, complaint = read_timestamp(tmp_path)
+    assert time is None
+    assert "holds no time and was renamed to timestamp.txt.unreadable-" in complaint
+    assert "\x1b" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-02-03 11:00:00 UTC", 11),
+        ("2026-02-03 11:00:00.123456 +0100", 10),
+        ("2026-02-03 11:00:00 Europe/Berlin", 10),
+        ("2026-02-03T11:00:00+00:00", 11),
+        ("2026-02-03 11:00:00", 11),
+        ("9998-02-03 11:00:00 UTC", 11),
+    ],
+)
+def test_a_time_may_be_of_any_zone_and_in_any_year(tmp_path: Path, text: str, hour: int) -> None:
+    (tmp_path / "timestamp.txt").write_text(text)
+    time, complaint = read_timestamp(tmp_path)
+    assert time is not None
+    assert (time.hour, complaint) == (hour, "")
+
+
+def test_a_time_that_cannot_be_set_aside_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "timestamp.txt").mkdir()
+
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    time, complaint = read_timestamp(tmp_path)
+    assert time is None
+    assert "cannot be renamed (Permission denied), so formgrader will stop at it: remove it" in complaint
+
+
+def test_of_a_folder_that_is_a_link_nothing_is_read_moved_or_copied(tmp_path: Path) -> None:
+    secret, link, out = tmp_path / "solutions", tmp_path / "eve", tmp_path / "out"
+    secret.mkdir()
+    out.mkdir()
+    (secret / "linear.py").write_text("the reference")
+    (secret / "timestamp.txt").write_text("no time")
+    link.symlink_to(secret)
+    assert read_timestamp(link) == (None, "")
+    copy_kept(link, out, ASSIGNMENT)
+    before = fingerprint(link, ASSIGNMENT)
+    (secret / "linear.py").write_text("changed")
+    assert fingerprint(link, ASSIGNMENT) == before
+    assert sorted(path.name for path in out.iterdir()) == ["submission_secret.txt", "timestamp.txt"]
+    assert (secret / "timestamp.txt").read_text() == "no time"
+
+
+def test_a_file_that_is_too_large_to_keep_is_not_copied(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    with (folder / "linear.py").open("wb") as file:
+        file.truncate(10**12)
+    copy_kept(folder, out, ASSIGNMENT)
+    assert not (out / "linear.py").exists()
+
+
+def test_the_fingerprint_of_what_is_too_large_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "HASHED_BYTES", 10)
+    for name in "abc":
+        (tmp_path / f"{name}.zip").write_bytes(b"x" * 6)
+    before = fingerprint(tmp_path, ASSIGNMENT)
+    (tmp_path / "b.zip").write_bytes(b"y" * 6)
+    assert fingerprint(tmp_path, ASSIGNMENT) == before, "beyond the limit nothing is read"
+    (tmp_path / "a.zip").write_bytes(b"y" * 6)
+    assert fingerprint(tmp_path, ASSIGNMENT) != before
+
+
+@pytest.mark.parametrize(
+    ("student", "usable"),
+    [
+        *((name, True) for name in ("ada", "ada.l", "a-b_c", "Jane Doe", "Łukasz", "1234567", "a+b@example.org")),
+        *((name, False) for name in ("", ".", "..", "-rf", "--force", "_", " a", "a/b", "a\nb", "a\\b", "<b>", "a'b")),
+        *((name, False) for name in ('a"b', "a&b", "a`b", "=1", "a\x1b", "a\u202eb", "\udcff", "x" * 101, "a;b", "$a")),
+    ],
+)
+def test_only_a_plain_name_is_a_students(student: str, usable: bool) -> None:
+    assert usable_id(student) is usable

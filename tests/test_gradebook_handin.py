@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import grader.gradebook.handin as handin
+from grader.files import FILE_BYTES
 from grader.gradebook.handin import handed_notebook, read_cells
 
 NAMES = ("hw", "second")
@@ -19,7 +20,7 @@ def notebook(folder: Path, content: Any, name: str = "hw.ipynb") -> Path:
     return path
 
 
-def test_source_grade_id_outputs_and_attachments_are_read(tmp_path: Path) -> None:
+def test_source_grade_id_outputs_and_attachments_are_read() -> None:
     png = "iVBORw0KGgo="
     cells = [
         {
@@ -30,7 +31,7 @@ def test_source_grade_id_outputs_and_attachments_are_read(tmp_path: Path) -> Non
         },
         {"cell_type": "markdown", "source": "So.", "attachments": {"a.png": {"image/png": png}}},
     ]
-    first, second = read_cells(notebook(tmp_path, {"cells": cells}))
+    first, second = read_cells(json.dumps({"cells": cells}).encode())
     assert (first.kind, first.source, first.grade_id) == ("code", "a = 1\nb = 2", "softmax")
     assert first.outputs[0].data == {"image/png": png}
     assert (second.kind, second.grade_id, second.attachments) == ("markdown", "", {"a.png": {"image/png": png}})
@@ -52,11 +53,11 @@ def test_source_grade_id_outputs_and_attachments_are_read(tmp_path: Path) -> Non
         *(b"[" * 200_000, b'{"a":' * 200_000),
     ],
 )
-def test_a_broken_notebook_has_no_cells(tmp_path: Path, content: bytes) -> None:
-    assert read_cells(notebook(tmp_path, content)) == ()
+def test_a_broken_notebook_has_no_cells(content: bytes) -> None:
+    assert read_cells(content) == ()
 
 
-def test_cells_of_any_shape_are_read_without_an_error(tmp_path: Path) -> None:
+def test_cells_of_any_shape_are_read_without_an_error() -> None:
     strange: list[dict[str, Any]] = [
         {},
         {"cell_type": 5, "source": 5, "metadata": 5, "outputs": 5},
@@ -64,18 +65,24 @@ def test_cells_of_any_shape_are_read_without_an_error(tmp_path: Path) -> None:
         {"cell_type": "code", "metadata": {"nbgrader": {"grade_id": ["x"]}}, "source": [None, "x"]},
         {"cell_type": "markdown", "metadata": None, "attachments": "x", "source": {"a": 1}},
     ]
-    read = read_cells(notebook(tmp_path, {"cells": strange}))
+    read = read_cells(json.dumps({"cells": strange}).encode())
     assert [cell.source for cell in read] == ["", "", "", "x", ""]
     assert not any(cell.grade_id for cell in read)
 
 
 def test_a_notebook_of_another_name_is_taken_if_it_is_the_only_one(tmp_path: Path) -> None:
     assert handed_notebook(tmp_path, "hw", NAMES) is None
-    renamed = notebook(tmp_path, {}, "hw (1).ipynb")
-    assert handed_notebook(tmp_path, "hw", NAMES) == renamed
-    notebook(tmp_path, {}, "other.ipynb")
+    notebook(tmp_path, b"renamed", "hw (1).ipynb")
+    assert handed_notebook(tmp_path, "hw", NAMES) == b"renamed"
+    notebook(tmp_path, b"other", "other.ipynb")
     assert handed_notebook(tmp_path, "hw", NAMES) is None
-    assert handed_notebook(tmp_path, "other", ["other"]) == tmp_path / "other.ipynb"
+    assert handed_notebook(tmp_path, "other", ["other"]) == b"other"
+
+
+def test_a_notebook_in_a_zip_is_found(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "hw1.zip", "w") as archive:
+        archive.writestr("hw1/hw.ipynb", "zipped")
+    assert handed_notebook(tmp_path, "hw", NAMES) == b"zipped"
 
 
 def test_the_notebook_of_one_module_is_not_taken_for_that_of_another(tmp_path: Path) -> None:
@@ -90,6 +97,7 @@ def test_links_and_pipes_are_no_notebooks(tmp_path: Path) -> None:
     assert handed_notebook(tmp_path, "hw", NAMES) is None
 
 
-def test_an_enormous_notebook_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handin, "NOTEBOOK_BYTES", 10)
-    assert read_cells(notebook(tmp_path, {"cells": [{"cell_type": "code", "source": "x"}]})) == ()
+def test_an_enormous_notebook_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "hw.ipynb").open("wb") as file:
+        file.truncate(FILE_BYTES + 1)
+    assert handed_notebook(tmp_path, "hw", NAMES) is None

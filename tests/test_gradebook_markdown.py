@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,6 +41,14 @@ def html(source: str, **cell: Any) -> str:
         "`x`<script src=//example.org></script>",
         "# heading <img src=x onerror=alert(1)>",
         "| a |\n|---|\n| <img src=x onerror=alert(1)> |",
+        "&#36;\\&#104;ref{javascript:alert(1)}{x}&#36;",
+        "$&bsol;href{javascript&colon;alert(1)}{x}$ &dollar;&bsol;href{javascript:alert(1)}{x}&dollar;",
+        "\\hr<!-- -->ef{javascript:alert(1)}{x}",
+        "<details open ontoggle=alert(1)>",
+        "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
+        "<base href=//example.org><a href='//example.org'>x</a>",
+        "<object data=x></object><embed src=x><video src=x onerror=alert(1)></video>",
+        '![x](attachment:none"onerror=alert(1))',
     ],
 )
 def test_nothing_that_acts_is_left(attack: str) -> None:
@@ -47,6 +56,43 @@ def test_nothing_that_acts_is_left(attack: str) -> None:
     assert not [tag for tag in tags if re.match(r"</?(script|svg|iframe|form|button|style|meta|math|input)\b", tag)]
     assert not [tag for tag in tags if re.search(r"\s(on\w+|style|id)=|javascript:|src=|data:", tag)]
     assert "\\href" not in html(attack)
+
+
+@pytest.mark.parametrize("macro", ["href", "url", "unicode", "class", "cssId", "style", "require", "mmlToken", "bbox"])
+@pytest.mark.parametrize("spelling", ["\\{}", "\\\\{}", "&bsol;{}", "&#92;{}", "&#x5C;{}", "\\<!-- -->{}"])
+def test_no_macro_of_mathjax_that_acts_is_left_however_it_is_spelt(macro: str, spelling: str) -> None:
+    for source in (spelling.format(macro), f"${spelling.format(macro)}{{a}}{{b}}$"):
+        page = re.sub("<[^>]*>", "", html(f"{source} and more"))
+        assert f"\\{macro}" not in unescape(page)
+
+
+@pytest.mark.parametrize("name", ["navbar-fixed-top", "modal", "modal-backdrop", "score", "hidden", "n hidden"])
+def test_a_class_of_the_page_is_not_a_students_to_use(name: str) -> None:
+    assert "class" not in html(f"<div class='{name}'>Score: 100</div>")
+
+
+def test_code_keeps_its_colours() -> None:
+    page = html("```python\nx = 1\n```\n\n```\nplain\n```")
+    assert '<div class="highlight">' in page
+    assert '<span class="mi">1</span>' in page
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "![plot](attachment:gone.png) <script>alert(1)</script>",
+        "> " * 5_000 + "<script>alert(1)</script>",
+        "<script>alert(1)</script>" * 2_000,
+        "[" * 20_000,
+    ],
+    ids=["missing picture", "deep quotes", "long", "brackets"],
+)
+def test_what_cannot_be_rendered_is_shown_as_it_was_written(source: str) -> None:
+    assert "<script" not in html(source)
+
+
+def test_a_letter_may_be_written_as_an_entity() -> None:
+    assert html("&auml; &lt;b&gt; &amp;auml; &copy;") == "<p>ä &lt;b&gt; &amp;auml; ©</p>\n"
 
 
 def test_what_a_written_answer_needs_is_kept() -> None:

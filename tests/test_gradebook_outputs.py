@@ -14,6 +14,7 @@ from grader.gradebook.outputs import (
     clean_outputs,
     picture,
     text_of,
+    visible,
 )
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and more").decode()
@@ -100,3 +101,23 @@ def test_of_attachments_only_pictures_are_kept() -> None:
     attachments = {"a.png": {"image/png": PNG}, "b.svg": {"image/svg+xml": "<svg/>"}, "c": {"text/plain": "x"}, "d": 4}
     assert clean_attachments(attachments) == {"a.png": {"image/png": PNG}}
     assert clean_attachments([1]) == {}
+
+
+def test_a_control_that_turns_the_direction_of_a_line_is_shown_as_its_number() -> None:
+    """With one a comment can look like code, and code like a comment (CVE-2021-42574)."""
+    turned = "if x: \u202e# \u2066return True\u2069"
+    assert visible(turned) == "if x: �202E# �2066return True�2069"
+    assert visible("שלום \u200f é") == "שלום \u200f é"
+    outputs = [
+        {"output_type": "stream", "text": turned},
+        {"output_type": "error", "ename": turned},
+        {"output_type": "display_data", "data": {"text/plain": turned}},
+    ]
+    assert "\u202e" not in str(clean_outputs(outputs))
+
+
+def test_what_steers_a_terminal_is_shown_and_colours_are_dropped() -> None:
+    text = "\x1b[31mred\x1b[0m 10%\r20%\r\n\x1b]0;title\x07 \x9b2J a\x08b\tc"
+    [output] = clean_outputs([{"output_type": "stream", "text": text}])
+    assert output.text == "red 10%\n20%\n�1B]0;title�7 �9B2J a�8b\tc"
+    assert visible("x = 1  # \x1b]0;y = 2\x07\n\f") == "x = 1  # �1B]0;y = 2�7\n\f", "code hides nowhere"

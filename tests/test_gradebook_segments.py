@@ -48,3 +48,15 @@ def test_of_two_definitions_the_last_counts_as_it_does_for_python() -> None:
 def test_a_source_that_does_not_parse_is_all_rest() -> None:
     for source in ("def f(:\n", "x = '\x00'", "(" * 5000):
         assert definitions(source, ["f"]) == ({}, source)
+
+
+def test_lines_are_counted_as_python_counts_them() -> None:
+    """A form feed ends no line of Python: what is shown is what was graded."""
+    source = "x = '\f\u2028'\n\f\ndef softmax(s):\n    return s\n"
+    named, _ = definitions(source, ["softmax"])
+    assert named == {"softmax": "def softmax(s):\n    return s"}
+
+
+def test_a_source_made_to_exhaust_the_parser_has_no_parts() -> None:
+    source = "import a" + ".a" * 50_000
+    assert definitions(source, ["softmax"]) == ({}, source)

@@ -16,7 +16,10 @@ ROOT = Path(grader.__file__).parent
 
 LAYERS = (  # the lowest first
     ("errors", "model", "text"),  # values only
-    ("problems", "wire", "release", "data", "hypothesis_run", "submission", "table"),
+    ("files", "downloads"),
+    ("archive", "ipynb"),
+    ("ingest",),
+    ("problems", "machine", "wire", "release", "data", "hypothesis_run", "submission", "table"),
     ("percent", "sandbox", "explain", "strategies"),
     ("source", "remote", "gradients"),
     ("checkfile", "mutants", "feedback"),
@@ -26,6 +29,7 @@ LAYERS = (  # the lowest first
     ("build", "checkrun"),
     ("grade", "notebook"),
     ("gradebook", "validate"),
+    ("doctor",),
     ("report",),
     ("demo",),
     ("cli",),

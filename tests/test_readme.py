@@ -47,6 +47,7 @@ DESK = [
     ("grader build --check", 0),
     ("grader grade hw1 submitted/ada/hw1", 0),
     ("grader grade hw1 submitted --csv scores.csv", 0),
+    ("grader doctor", 0),
 ]
 
 

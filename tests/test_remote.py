@@ -15,8 +15,9 @@ import torch
 from grader.errors import SubmissionCrashed, SubmissionTimeout, WireError
 from grader.model import Cell, Limits
 from grader.remote import MissingName, RemoteObject, Session, SubmissionRaised
+from grader.remote.record import SMALL
 from grader.sandbox.channel import Channel, Closed
-from grader.wire import HEAD
+from grader.wire import HEAD, LARGE
 
 SOURCE = '''
 import builtins, os, sys, time
@@ -33,6 +34,8 @@ def into_set(s): s.add(9)
 def same(a, b): return a is b
 def swap(pair): pair[0], pair[1] = pair[1], pair[0]
 def nothing(x): return None
+def shape_of(x): return x.shape
+def zeros(n): return np.zeros(n)
 def numbers():
     yield from (1, 2)
 def make(): return Thing(1.0)
@@ -628,7 +631,8 @@ class TestExceptions:
         assert isinstance(caught.value, SubmissionRaised)
         assert type(caught.value).__mro__[2] is kind
         assert caught.value.type_name == kind.__name__
-        assert str(caught.value) == str(kind(*arguments.get(kind, ("why",))))
+        said = str(kind(*arguments.get(kind, ("why",))))
+        assert str(caught.value) == ("used more than 2048 MiB of memory (why)" if kind is MemoryError else said)
 
     @pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException"])
     def test_exceptions_that_end_processes_arrive_as_plain_ones(self, hw, name):
@@ -673,6 +677,37 @@ class TestExceptions:
         with pytest.raises(SubmissionRaised, match=f"{text}.* is too large to carry"):
             getattr(hw, name)(*args)
         assert session._process is before
+
+
+class TestSizes:
+    def test_what_is_returned_may_have_the_size_that_the_assignment_says_and_no_more(self, opened):
+        session = opened("import numpy as np\ndef zeros(n): return np.zeros(n, np.uint8)", answer_mb=1)
+        assert len(session.module.zeros(1 << 20)) == 1 << 20
+        with pytest.raises(SubmissionCrashed, match="zeros returned more than 1 MiB"):
+            session.module.zeros((1 << 20) + 1)
+        assert len(session.module.zeros(5)) == 5
+
+    @pytest.mark.parametrize("n", [LARGE // 8 - 1, LARGE // 8, 3 * LARGE])
+    def test_large_arrays_go_both_ways_beside_small_ones_and_change_in_place(self, hw, n):
+        x, small = np.arange(float(n)), np.arange(3, dtype=np.int8)
+        pair = [x, small]
+        (back, other), kwargs = hw.echo(x[::-1], small + 1, key=x[1:])
+        assert np.array_equal(back, x[::-1])
+        assert other.tolist() == [1, 2, 3]
+        assert np.array_equal(kwargs["key"], x[1:])
+        square = hw.square(x)
+        square[0] = 5  # an array of our own
+        hw.write(x)
+        assert (x[0], x[-1]) == (7, n - 1)
+        hw.swap(pair)
+        assert pair[0] is small
+
+    def test_large_tensors_go_both_ways(self, torch_hw):
+        x = torch.arange(100_000.0)
+        y = torch_hw.double(x)
+        assert torch.equal(y, 2 * x)
+        torch_hw.step(y, x)
+        assert torch.equal(y, x)
 
 
 class TestEnds:
@@ -781,7 +816,8 @@ def current():
     return next(o for o in gc.get_objects() if type(o).__name__ == "Worker")._scopes[-1].call
 def send(data): find()._end.sendall(data)
 def say(*parts): send(frame(json.dumps([p if p != "ID" else current() for p in parts]).encode()))
-def garbage(): send(b"\\xff" * 1000)
+def garbage(): send(b"\\0" * 1000)
+def announce(): send(struct.pack("!IQ", 2, 1 << 40))
 def half(): send(frame(b"[1]")[:-1]); time.sleep(60)
 def queued():
     for _ in range(50): say("ok", "ID", [], "forged")
@@ -835,7 +871,7 @@ def fake(monkeypatch):
 
     def make(answer=None, data=b"", load=LOADED):
         sandbox = SimpleNamespace(process=lambda limits, cells: FakeProcess(load, answer, data))
-        monkeypatch.setattr("grader.remote.current", lambda: sandbox)
+        monkeypatch.setattr("grader.remote.session.current", lambda: sandbox)
         sessions.append(open_session())
         return sessions[-1]
 
@@ -879,10 +915,44 @@ class TestPatience:
             hw_session.close()
 
 
+class TestLimits:
+    """What was too much is named, with how much it may be."""
+
+    def test_memory_that_a_call_or_the_module_itself_takes(self, opened):
+        code = "import torch\ndef numpy_(): bytearray(1 << 30)\ndef torch_(): return torch.ones(1 << 28)"
+        session = opened(code, memory_mb=300)
+        for function in (session.module.numpy_, session.module.torch_):
+            with pytest.raises(MemoryError, match=r"^used more than 300 MiB of memory") as caught:
+                function()
+            assert caught.value.type_name == "MemoryError"
+        (failure,) = opened("data = bytearray(1 << 30)", memory_mb=300).failures()
+        assert str(failure) == "used more than 300 MiB of memory"
+
+    def test_files_that_are_too_large(self, opened):
+        session = opened("def keep(): open('big', 'wb').write(bytes(3 << 20))", scratch_mb=2)
+        with pytest.raises(OSError, match=r"^kept more than 2 MiB in files \(\[Errno \d+\]"):
+            session.module.keep()
+
+    def test_computing_in_all(self, opened):
+        session = opened("def loop():\n    while True: pass", cpu_seconds=1)
+        with pytest.raises(SubmissionTimeout, match="your code used more than 1 s of computing in all"):
+            session.module.loop()
+
+    def test_other_errors_keep_their_words(self, opened):
+        session = opened("def missing(): open('there is none')")
+        with pytest.raises(FileNotFoundError, match=r"^\[Errno 2\] No such file"):
+            session.module.missing()
+
+
 class TestForgery:
     def test_an_answer_that_cannot_be_read_is_a_crash(self, forger):
         with pytest.raises(SubmissionCrashed, match="sent an answer that cannot be read"):
             forger.module.garbage()
+        assert forger.module.honest() == "honest"
+
+    def test_an_answer_larger_than_allowed_is_a_crash_that_says_so(self, forger):
+        with pytest.raises(SubmissionCrashed, match="announce returned more than 256 MiB"):
+            forger.module.announce()
         assert forger.module.honest() == "honest"
 
     @pytest.mark.parametrize(
@@ -910,8 +980,11 @@ class TestForgery:
             ["error", "ID", [], ["t", ["l", 1], "m", ["l"]]],
             ["error", "ID", [], ["t", ["l"], "m", ["l", 1]]],
             ["error", "ID", [], ["t", ["l"], "m", ["l", ["t", "f", "1", "g", ""]]]],
-            ["callback", "ID", [], 99, ["t"], ["d"]],
-            ["callback", "ID", [], "0", ["t"], ["d"]],
+            ["callback", "ID", [], 99, [], {}],
+            ["callback", "ID", [], "0", [], {}],
+            ["callback", "ID", [], [0], [], {}],
+            ["callback", "ID", [], 0, ["t"], ["d"]],
+            ["callback", "ID", [], 0, {}, {}],
             ["callback", "ID", [], 0],
         ],
     )
@@ -998,6 +1071,17 @@ class TestRecords:
             call.arguments()
         session.begin()
         assert session.recorded() == []
+
+    @pytest.mark.parametrize(("n", "kept"), [(SMALL // 8, 1), (SMALL // 8 + 1, 0)])
+    def test_calls_of_large_arrays_are_not_kept_whichever_way_they_went(self, session, n, kept):
+        session.begin()
+        x = np.zeros(n)
+        session.module.write(x)
+        session.module.shape_of(x)
+        session.module.zeros(n)
+        assert [call.name for call in session.recorded()] == ["write", "shape_of", "zeros"][: 3 * kept]
+        for call in session.recorded()[:2]:
+            assert call.arguments()[0][0][0] in (0, 7)
 
     def test_a_call_that_was_never_sent_is_not_recorded(self, session):
         session.begin()

@@ -1,11 +1,27 @@
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from grader.doctor import Diagnosis
+from grader.machine import Fact
 from grader.model import Check, CheckResult, Report, Status, Task
-from grader.report import WIDTH, as_csv, make_console, make_table, show_class, show_finding, show_report
+from grader.report import (
+    STAMP,
+    WIDTH,
+    as_csv,
+    make_console,
+    make_table,
+    show_class,
+    show_doctor,
+    show_finding,
+    show_report,
+)
+from grader.sandbox.canary import HARMFUL, HARMLESS
+from grader.sandbox.level import Layer
+from grader.sandbox.probe import Attempt
 from grader.validate import Finding
 
 NORM, SCALE = Task(name="norm", points=30, covers=("norm",)), Task(name="scale", points=60, covers=("scale",))
@@ -18,14 +34,14 @@ def result(name, task, status, message="", **more):
     )
 
 
-def report(*results, student="ada", notes=()):
+def report(*results, student="ada", notes=(), isolation="level B (Landlock, seccomp)"):
     return Report(
         student=student,
         assignment="hw1",
         tasks=(NORM, SCALE),
         results=results,
         notes=notes,
-        environment={"isolation": "unsandboxed"},
+        environment={"isolation": isolation},
     )
 
 
@@ -81,7 +97,7 @@ def test_a_report_lists_points_checks_and_the_next_step_of_each_task():
     assert rows[2][7:9] == ["norm", "raised"]
     assert ["scale", "60", "/", "60", "1", "of", "1"] in rows
     assert ["total", "75", "/", "90"] in rows
-    assert "isolation: unsandboxed" in text
+    assert "isolation: level B (Landlock, seccomp)" in text
 
 
 def test_a_check_that_did_not_pass_is_shown_with_message_and_hint():
@@ -173,6 +189,7 @@ def test_csv_has_a_row_a_submission_and_open_points_stay_empty():
         "max_score": "90",
         "norm": "30",
         "scale": "60",
+        "isolation": "level B (Landlock, seccomp)",
     }
     assert rows[1] == {
         "student": 'o"neil, bo',
@@ -181,7 +198,22 @@ def test_csv_has_a_row_a_submission_and_open_points_stay_empty():
         "max_score": "90",
         "norm": "15",
         "scale": "",
+        "isolation": "level B (Landlock, seccomp)",
     }
+
+
+def test_a_report_without_isolation_is_stamped_wherever_it_is_shown():
+    bare = report(*GOOD, isolation="UNSANDBOXED, level E (process boundary only)")
+    assert STAMP in printed(show_report, bare)[1]
+    assert STAMP in printed(show_class, [report(*GOOD), bare])[1]
+    assert "UNSANDBOXED, level E" in as_csv([bare])
+    assert "UNSANDBOXED" not in printed(show_report, report(*GOOD))[1] + printed(show_class, [report(*GOOD)])[1]
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\tx"])
+def test_no_name_is_a_formula_to_a_spreadsheet(name):
+    (row,) = csv.DictReader(io.StringIO(as_csv([replace(report(*GOOD), student=name)])))
+    assert row["student"] == f"'{name}"
 
 
 def test_findings_line_up_and_further_lines_are_indented():
@@ -202,3 +234,70 @@ def test_output_that_is_no_terminal_is_wide_enough_to_read(monkeypatch):
     assert make_console().width == WIDTH
     monkeypatch.setenv("COLUMNS", "90")
     assert make_console().width == 90
+
+
+def diagnosis(*facts, attempts=()):
+    return Diagnosis(
+        chapters={"machine": facts, "course": (Fact(name="folder", value="/srv/course"),)}, attempts=attempts
+    )
+
+
+def test_facts_are_marked_and_what_to_do_stands_below():
+    facts = (
+        Fact(name="memory", value="16 GiB"),
+        Fact(name="user", value="root", good=None, advice="Better not."),
+        Fact(name="level", value="E " + "x" * 200, good=False, advice="Do this. " * 20),
+    )
+    _, text = printed(show_doctor, diagnosis(*facts))
+    lines = text.splitlines()
+    assert lines[0].startswith("machine ──")
+    assert [line.split() for line in lines[1:4]] == [
+        ["ok", "memory", "16", "GiB"],
+        ["note", "user", "root"],
+        ["→", "Better", "not."],
+    ]
+    assert lines[4].startswith("FAIL  level   E")
+    assert all(len(line) <= 100 for line in lines)
+    assert " ".join(text.split()).count("Do this.") == 20
+
+
+def test_text_of_a_machine_steers_no_terminal():
+    _, text = printed(show_doctor, diagnosis(Fact(name="course", value=NASTY, advice=NASTY)))
+    assert "[red]boom[/red]" in text
+    assert "\x1b" not in text
+
+
+def attempts(*sets, layer_of_all):
+    """What every attempt of the canary comes to: one that nothing stops, the others stopped as they should be."""
+    found = []
+    for layers in (*sets, layer_of_all):
+        for name in [*HARMFUL, *HARMLESS]:
+            stopped = "" if name in HARMLESS else "PermissionError: Operation not permitted"
+            if name == "fork":
+                stopped = ""
+            found.append(Attempt(frozenset(layers), name, stopped, name != "fork"))
+    return tuple(found)
+
+
+def test_attempts_are_one_table_that_fits():
+    sets = [{Layer.LANDLOCK}, {Layer.LANDLOCK, Layer.SCOPE}, {Layer.SECCOMP}]
+    found = attempts(*sets, layer_of_all=set(Layer) - {Layer.USER})
+    _, text = printed(show_doctor, diagnosis(attempts=found))
+    lines = text.splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    rows = {line[:37].strip(): line[37:].split("  ") for line in lines}
+    assert [cell.strip() for cell in rows["fork"] if cell.strip()] == ["it got through"] * 4
+    assert [cell.strip() for cell in rows["compute"] if cell.strip()] == ["works"] * 4
+    assert [cell.strip() for cell in rows["run a program"] if cell.strip()] == ["not permitted"] * 4
+
+
+def test_what_a_level_does_not_promise_stays_empty_and_other_errors_keep_their_names():
+    found = (
+        Attempt(frozenset({Layer.SECCOMP}), "fork", "BlockingIOError: no", True),
+        Attempt(frozenset({Layer.SECCOMP, Layer.USER}), "make a file", "PermissionError: no", True),
+    )
+    _, text = printed(show_doctor, diagnosis(attempts=found))
+    rows = [line.split() for line in text.splitlines() if line]
+    assert ["fork", "BlockingIOError"] in rows
+    assert ["make", "a", "file", "not", "permitted"] in rows
+    assert ["attempt", "seccomp", "all"] in rows

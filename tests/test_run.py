@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from grader.errors import NotStarted, SubmissionError, SubmissionTimeout
+from grader.errors import NotStarted, SandboxError, SubmissionError, SubmissionTimeout
 from grader.local import Local
 from grader.model import Cell, Check, CheckResult, Limits, Status, Task
 from grader.remote import Session
 from grader.run import Run, guard, module_of
+from grader.sandbox import launch
 
 NORM = Check(name="TestNorm::test_x", task="norm")
 TASK = Task(name="norm", points=30.0, covers=("norm",))
@@ -122,6 +123,41 @@ def test_after_a_time_out_the_worker_is_given_up(folder):
     run.settle(NORM, SubmissionTimeout("too long"), 0.0, submission)
     assert submission.module.norm(0) == 1
     run.close()
+
+
+def test_once_the_stopped_checks_of_a_task_took_its_seconds_the_rest_of_it_is_not_run(folder):
+    run = Run(isolate=True, limits=Limits(task_seconds=10.0))
+    submission = run.submission(folder / "test_vectors.py")
+    other = Check(name="test_other", task="other")
+
+    def enter(check):
+        with ExitStack() as stack:
+            run.enter_check(stack, submission, lambda: None, check, {})
+
+    for _ in range(2):
+        enter(NORM)
+        run.settle(NORM, None, 20.0, submission)  # slow, but done
+        run.settle(NORM, SubmissionTimeout("too long"), 6.0, submission)
+    enter(other)
+    with pytest.raises(SubmissionTimeout, match="not run, because other checks of norm took 12 s and were stopped"):
+        enter(NORM)
+    run.close()
+
+
+def test_no_check_starts_without_a_worker_and_none_asks_again(folder, monkeypatch):
+    asked = []
+
+    def refuse(sandbox, limits, cells=()):
+        asked.append(limits)
+        raise SandboxError("no room for a worker")
+
+    monkeypatch.setattr(launch.Sandbox, "process", refuse)
+    run = Run(isolate=True)
+    submission = run.submission(folder / "test_vectors.py")
+    for _ in range(3):
+        with ExitStack() as stack, pytest.raises(SandboxError, match="no room for a worker"):
+            run.enter_check(stack, submission, lambda: None, NORM, {})
+    assert len(asked) == 1
 
 
 FILE = "/home/ada/vectors.py"

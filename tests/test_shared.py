@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
+import torch
 
 from grader.errors import WireError
 from grader.model import Cell, Limits
 from grader.remote import Call, Session
-from grader.sandbox.shared import Shared, same, snapshot
-from grader.wire import Decoder, Encoder
+from grader.sandbox.shared import Shared, snapshot, unchanged
+from grader.wire import BIT_GENERATORS, LARGE, Decoder, Encoder
 
 
 def refuse(*args):
@@ -88,6 +91,45 @@ def test_malformed_changes_are_refused(changes):
 
 def test_containers_are_compared_by_the_identity_of_their_parts():
     x, y = np.zeros(2), np.zeros(2)
-    assert same(snapshot([x]), snapshot([x]))
-    assert not same(snapshot([x]), snapshot([y]))
-    assert not same(snapshot({"a": x}), snapshot({"b": x}))
+    assert unchanged([x], snapshot([x]))
+    assert not unchanged([y], snapshot([x]))
+    assert not unchanged({"b": x}, snapshot({"a": x}))
+    assert not unchanged({"a": y}, snapshot({"a": x}))
+
+
+def kinds(size):
+    bits = [getattr(np.random, name)(0) for name in sorted(BIT_GENERATORS)]
+    return [
+        (np.zeros(size), lambda x: x.__setitem__(-1, 1)),
+        (np.zeros((size, 3)).T[:, ::2], lambda x: x.__setitem__((-1, -1), 1)),
+        (np.full(size, np.nan).view(np.matrix), lambda x: x.__setitem__((0, 0), 1)),
+        (torch.zeros(size), lambda x: x.add_(1)),
+        (torch.Generator(), lambda g: torch.rand(1, generator=g)),
+        (OrderedDict(a=1), lambda d: d.update(b=2)),
+        ({1}, lambda s: s.add(2)),
+        *[(np.random.Generator(kind), lambda g: g.random()) for kind in bits],
+    ]
+
+
+def test_an_array_that_was_resized_has_changed():
+    for before, after in ((LARGE, 3), (LARGE, LARGE + 8), (3, LARGE), (LARGE + 3, LARGE)):
+        x = np.zeros(before, np.uint8)
+        held = snapshot(x)
+        x.resize(after, refcheck=False)
+        assert not unchanged(x, held)
+
+
+def test_the_last_odd_byte_of_a_large_array_counts():
+    x = np.zeros(LARGE + 3, np.uint8)
+    held = snapshot(x)
+    x[-1] = 1
+    assert not unchanged(x, held)
+
+
+@pytest.mark.parametrize("size", [3, LARGE // 8 - 1, LARGE // 8, LARGE])
+def test_a_change_of_any_kind_of_value_is_seen_and_only_a_change(size):
+    for value, change in kinds(size):
+        before = snapshot(value)
+        assert unchanged(value, before), type(value)
+        change(value)
+        assert not unchanged(value, before), type(value)

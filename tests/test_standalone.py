@@ -14,7 +14,7 @@ def test_a_worker_that_is_started_afresh_has_limits_and_its_libraries():
             "assert resource.getrlimit(resource.RLIMIT_FSIZE) == (1 << 20, 1 << 20)\n"
             "try:\n    bytearray(600 << 20)\nexcept MemoryError:\n    done = 1\n"
         )
-        process.channel.send(pack(["load", "call", "m", ["l", ["t", "m.py", code]]], []))
+        process.channel.send(pack(["load", "call", ["m"], [["l", ["t", "m.py", code]]], {}], []))
         (_, _, _, (_, kinds, failures)), _ = process.channel.receive(time.monotonic() + 20)
         assert failures == ["l"]
         assert "done" in kinds

@@ -8,6 +8,7 @@ from grader.assignment import load_assignment
 from grader.errors import SubmissionError
 from grader.submission import find, read_cells, read_submission, started
 from tests.course import make_course
+from tests.zips import made
 
 STUB = "def norm(v):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
 DONE = "def norm(v):\n    return 1"
@@ -123,7 +124,7 @@ def test_a_pipe_that_never_ends_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".py", ".ipynb"])
-@pytest.mark.parametrize("content", [b"", b" \n\n"])
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\xef\xbb\xbf\n"])
 def test_an_empty_file_is_said_to_be_empty(tmp_path, ending, content):
     path = tmp_path / f"vectors{ending}"
     path.write_bytes(content)
@@ -144,11 +145,12 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
     assert sources(path) == ["x = 1\n"]
 
 
-def test_a_file_that_is_too_large_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(submission, "MAX_BYTES", 2_000_000)
-    path = tmp_path / "vectors.py"
+@pytest.mark.parametrize(("name", "limit"), [("vectors.py", "CODE_BYTES"), ("vectors.ipynb", "FILE_BYTES")])
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path, monkeypatch, name, limit):
+    monkeypatch.setattr(submission, limit, 2_000_000)
+    path = tmp_path / name
     path.write_bytes(b"#" * 2_000_001)
-    with pytest.raises(SubmissionError, match=r"vectors\.py is larger than 2 MB\."):
+    with pytest.raises(SubmissionError, match=rf"{name} is larger than 2 MB\."):
         read_cells(path)
 
 
@@ -177,6 +179,181 @@ def test_cells_of_wrong_types_are_passed_over(tmp_path):
         {},
     ]
     assert sources(notebook(tmp_path / "vectors.ipynb", *odd)) == ["x = 1", "y = 2"]
+
+
+# What is made to break the reader
+
+
+def code(tmp_path, data, ending=".py"):
+    """The source of what was read."""
+    path = tmp_path / f"vectors{ending}"
+    path.write_bytes(data)
+    return "\n".join(sources(path))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"x = 1\0", "is no text: it holds NUL characters"),
+        ("x = 1".encode("utf-16"), r"is not UTF-8 \(byte 0xff in line 1\)"),
+        ("x = 1".encode("utf-16-le"), "is no text: it holds NUL characters"),
+        (b"# -*- coding: latin-1 -*-\nx = '\xfc'", r"is not UTF-8 \(byte 0xfc in line 2\)"),
+        (b"x = '\xed\xa0\x80'", r"is not UTF-8 \(byte 0xed in line 1\)"),
+        (b"#" * 200_001, "is larger than 200 kB"),
+    ],
+)
+def test_what_is_no_text_of_python_is_refused(tmp_path, data, said):
+    with pytest.raises(SubmissionError, match=rf"vectors\.py {said}"):
+        code(tmp_path, data)
+
+
+def test_lines_are_counted_as_python_counts_them(tmp_path):
+    """Form feeds and Unicode's separators end no line of Python, lone carriage returns do."""
+    source = "x = 1\r\ny = 2\rdef f():\n\fz = '\u2028\x1c\x85'\n"
+    assert code(tmp_path, source.encode()) == source.replace("\r\n", "\n").replace("\r", "\n")
+    added = "import math\r'\x0c\u2028'\rdef f():\r    return 1\rprint(1)"
+    path = notebook(tmp_path / "vectors.ipynb", cell(added))
+    assert sources(path) == ["import math\n\ndef f():\n    return 1\n"]
+
+
+@pytest.mark.parametrize("number", ["1" * 5_000, "-" + "9" * 5_000])
+def test_a_number_of_thousands_of_digits_is_no_json(tmp_path, number):
+    with pytest.raises(SubmissionError, match="its JSON is broken"):
+        code(tmp_path, b'{"cells": [{"execution_count": %s}]}' % number.encode(), ".ipynb")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"cells": [{"cell_type": "code", "source": "x = 1", "n": NaN, "m": [Infinity, -Infinity, 1e999]}]}',
+        '{"nbformat": "x", "nbformat_minor": {}, "metadata": 3, "cells": [{"cell_type": "code", "source": "x = 1"}]}',
+        '{"nbformat": 5, "cells": [null, 3, [], {"cell_type": "code", "source": ["x =", null, {}, " 1"]}]}',
+        '{"cells": [], "cells": [{"cell_type": "code", "source": "y", "source": "x = 1"}]}',
+        '\ufeff{"cells": [{"cell_type": "code", "source": "x = 1"}, {"cell_type": "widget", "source": "y"}]}',
+        '{"cells": [{"cell_type": "code", "source": "x = 1"}, {"cell_type": ["code"], "source": "y"}]}',
+    ],
+)
+def test_an_odd_notebook_is_read_for_its_code(tmp_path, data):
+    assert code(tmp_path, data.encode(), ".ipynb") == "x = 1"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"worksheets": [{"cells": [{"cell_type": "code", "input": "x = 1"}]}], "nbformat": 3},
+        {"worksheets": [], "nbformat": 2},
+        {"cells": {"0": {"cell_type": "code", "source": "x"}}},
+    ],
+)
+def test_a_notebook_of_an_old_format_has_no_cells(tmp_path, data):
+    with pytest.raises(SubmissionError, match="is a notebook without cells"):
+        code(tmp_path, json.dumps(data).encode(), ".ipynb")
+
+
+def test_half_characters_and_nuls_are_replaced_before_anything_is_hashed_written_or_sent(tmp_path):
+    assignment = load_assignment(make_course(tmp_path / "course"), "hw1")
+    data = r'{"cells": [{"cell_type": "code", "source": "x = \"a\ud800b\u0000c\ud83d\ude00\""}]}'
+    path = tmp_path / "vectors.ipynb"
+    path.write_text(data)
+    read = read_submission(path, assignment)
+    assert read.modules["vectors"][0].source == 'x = "a�b�c😀"'
+    assert len(read.digest.encode()) == 64
+
+
+def test_a_cell_of_any_name_has_a_name_that_can_be_shown(tmp_path):
+    mark = {"grade_id": "\udfff\x1b[2J\u202e", "solution": 1}
+    path = notebook(tmp_path / "vectors.ipynb", {"cell_type": "code", "source": "x", "metadata": {"nbgrader": mark}})
+    assert [cell.filename for cell in read_cells(path)] == ["cell ��[2J�"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"cells": [' + b"[]," * 400_000 + b"{}]}", "holds too much to be a notebook"),
+        (b'{"cells": [{"a": [' + b"1," * 1_000_001 + b"1]}]}", "holds too much to be a notebook"),
+        (b'{"cells": [' + b"{}," * 2_000 + b"{}]}", "has 2001 cells; at most 2000 are read"),
+        (b'{"cells": ' + b"[" * 100_000, "its JSON is broken"),
+        (b'{"a":' * 100_000, "its JSON is broken"),
+        (b'{"cells": [{"cell_type": "code", "source": "%s"}]}' % (b"x" * 200_001), "more than 200,000 characters"),
+    ],
+    ids=["lists", "numbers", "cells", "deep lists", "deep objects", "code"],
+)
+def test_a_notebook_of_too_much_is_refused_before_it_costs_much(tmp_path, data, said):
+    with pytest.raises(SubmissionError, match=said):
+        code(tmp_path, data, ".ipynb")
+
+
+def test_pictures_and_prose_do_not_count_as_code(tmp_path):
+    drawn = cell("x = 1", "norm") | {"outputs": [{"data": {"image/png": "A" * 1_000_000}}]}
+    assert sources(notebook(tmp_path / "vectors.ipynb", drawn, cell("y" * 300_000, kind="markdown"))) == ["x = 1"]
+
+
+BOMBS = {
+    "parentheses": "(" * 40_000 + ")" * 40_000,
+    "brackets": "[" * 90_000,
+    "unary minus": "-" * 90_000 + "1",
+    "not": "not " * 20_000 + "1",
+    "sum": "1" + "+1" * 45_000,
+    "power": "1" + "**1" * 30_000,
+    "attributes": "a" + ".b" * 45_000,
+    "calls": "a" + "()" * 45_000,
+    "lambda": "lambda:" * 12_000 + "1",
+    "conditions": "1 if 1 else " * 8_000 + "1",
+    "import": "import a" + ".a" * 45_000,
+    "continued import": "import a" + ".\\\na" * 20_000,
+    "blocks": "".join(" " * depth + "if 1:\n" for depth in range(300)) + " " * 300 + "pass",
+    "elif": "if 1: pass\n" + "elif 1: pass\n" * 7_000,
+    "f-string": 'x = f"{' + "(" * 250 + "1" + ")" * 250 + '}"',
+    "number": "x = " + "9" * 10_000,
+    "raise": "def f():\n    raise " + "-" * 2_500 + "NotImplementedError()",
+    "escapes": "x = '\\d\\q\\\x1b[2J",
+    "unclosed": '"""' + "x" * 90_000,
+    "tabs": "if 1:\n\tx\n        y\n",
+}
+
+
+@pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS)
+def test_no_source_brings_down_the_process_that_reads_it(tmp_path, source):
+    """Submitted code is parsed, in the trusted process, to tell definitions from experiments and work from stubs."""
+    path = notebook(tmp_path / "vectors.ipynb", cell(source), cell(source, "norm"), cell("def f(): return 1", "f"))
+    read = read_cells(path)
+    assert "def f(): return 1" in [cell.source for cell in read]
+    assert started(read) >= 1
+
+
+# Zips and folders
+
+
+def test_a_zip_is_read_as_the_folder_in_it(tmp_path):
+    assignment = load_assignment(make_course(tmp_path / "course"), "hw1")
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "hw1.zip").write_bytes(made(("hw1/vectors.py", DONE), ("hw1/notes.txt", "x")))
+    read = read_submission(tmp_path / "ada", assignment)
+    assert read.modules["vectors"][0].source == DONE
+    assert read.notes == ("hw1.zip was opened; files outside of it were left aside.",)
+    assert read_submission(tmp_path / "ada" / "hw1.zip", assignment).modules == read.modules
+
+
+def test_a_folder_called_as_the_notebook_is_none(tmp_path):
+    (tmp_path / "vectors.ipynb").mkdir()
+    with pytest.raises(SubmissionError, match="nothing that can be graded"):
+        find(tmp_path, "vectors")
+
+
+def test_of_names_that_differ_by_case_only_the_given_one_is_taken(tmp_path):
+    for name in ("Vectors.py", "VECTORS.py", "vectors.py"):
+        (tmp_path / name).write_text(DONE)
+    assert find(tmp_path, "vectors")[0].name == "vectors.py"
+    (tmp_path / "vectors.py").unlink()
+    with pytest.raises(SubmissionError, match=r"found: VECTORS\.py, Vectors\.py"):
+        find(tmp_path, "vectors")
+
+
+def test_a_folder_that_is_a_link_is_no_submission(tmp_path):
+    assignment = load_assignment(make_course(tmp_path / "course"), "hw1")
+    (tmp_path / "eve").symlink_to(assignment.solution_dir)
+    with pytest.raises(SubmissionError, match="eve is a link to another place"):
+        read_submission(tmp_path / "eve", assignment)
 
 
 # What counts of a notebook

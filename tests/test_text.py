@@ -23,6 +23,10 @@ def test_disarms_escape_sequences_and_direction_marks():
     assert plain("\x1b[31mred\x1b[0m") == "�[31mred�[0m"
     assert plain("a\u202eb\u200bc") == "a�b�c"
     assert plain("\ud800") == "�"
+    assert plain("\x1b]8;;http://example.org\x1b\\x\x07 \x9b2J \x00 \ufeff \u2066 \U000e0041") == (
+        "�]8;;http://example.org�\\x� �2J � � � �"
+    )
+    assert plain("90 / 90\r 0 / 90") == "90 / 90  0 / 90"
 
 
 def test_keeps_line_breaks_only_when_asked():

@@ -14,7 +14,21 @@ from hypothesis.extra import numpy as hnp
 
 from grader import wire
 from grader.errors import WireError
-from grader.wire import DTYPES, HEAD, MAX_ALIKE, MAX_DEPTH, TENSOR_DTYPES, TYPES, Decoder, Encoder, pack, parse, sizes
+from grader.wire import (
+    DTYPES,
+    HEAD,
+    LARGE,
+    MAX_ALIKE,
+    MAX_DEPTH,
+    TENSOR_DTYPES,
+    TYPES,
+    Decoder,
+    Encoder,
+    frame,
+    pack,
+    parse,
+    sizes,
+)
 
 settings.register_profile("wire", deadline=None)
 fast = settings(settings.get_profile("wire"), max_examples=150)
@@ -74,7 +88,7 @@ def alike(a, b):
             return (a.dtype, a.tobytes()) == (b.dtype, b.tobytes())
         case torch.Tensor():
             same = (a.dtype, a.shape, a.requires_grad) == (b.dtype, b.shape, b.requires_grad)
-            return same and wire.tensor_bytes(a) == wire.tensor_bytes(b)
+            return same and wire.tensor_buffer(a) == wire.tensor_buffer(b)
         case list() | tuple():
             return len(a) == len(b) and all(map(alike, a, b))
         case dict():
@@ -228,6 +242,58 @@ class TestRoundTrip:
             assert read(frame, lambda tag, args: (tag, args)) == [("h", [7])]
             with pytest.raises(TypeError):
                 frame_of(value)
+
+
+class TestLarge:
+    """Buffers from `LARGE` on lie at multiples of `ALIGN`, and what is rebuilt lies there too."""
+
+    @staticmethod
+    def carried(value):
+        """(what arrives in memory that can be written to, that memory)"""
+        encoder = Encoder(no_foreign)
+        tree = encoder.encode(value)
+        joined = b"".join(encoder.buffers)
+        memory = frame.empty(len(joined))
+        memory[:] = joined
+        decoder = Decoder(memory, refuse)
+        arrived = decoder.decode(tree)
+        decoder.finish()
+        return arrived, np.frombuffer(memory, np.uint8)
+
+    @pytest.mark.parametrize("code", sorted(DTYPES))
+    @pytest.mark.parametrize("extra", [-1, 0, 5])
+    def test_arrays_of_every_dtype_arrive_between_small_values(self, code, extra):
+        dtype = DTYPES[code]
+        x = (np.arange(LARGE // dtype.itemsize + extra) % 2).astype(dtype)
+        (small, back, turned, last), memory = self.carried((b"abc", x, x[::-1], 1.5))
+        assert (small, last) == (b"abc", 1.5)
+        assert alike(back, x)
+        assert alike(turned, x[::-1])
+        assert back.flags.aligned
+        assert back.flags.writeable
+        assert np.shares_memory(back, memory) == (extra >= 0 and dtype.kind != "b")
+        assert not np.shares_memory(back, turned)
+
+    def test_tensors_and_read_only_arrays_arrive(self):
+        x = np.broadcast_to(1.5, (3, LARGE))
+        (tensor, array), _ = self.carried((torch.arange(LARGE), x))
+        assert torch.equal(tensor, torch.arange(LARGE))
+        assert alike(array, x)
+
+    def test_memory_that_cannot_be_written_to_is_not_kept(self):
+        x = np.zeros(LARGE)
+        carry(x)[0] = 1
+
+    def test_what_is_sent_is_not_copied(self):
+        x = np.zeros((2, LARGE))
+        encoder = Encoder(no_foreign)
+        encoder.encode([x, x.T])
+        assert np.shares_memory(np.frombuffer(encoder.buffers[0], np.uint8), x)
+        assert not np.shares_memory(np.frombuffer(encoder.buffers[1], np.uint8), x)
+
+    def test_a_buffer_that_ends_within_its_padding_is_refused(self):
+        with pytest.raises(WireError, match="more data than the frame has"):
+            decode(["t", ["b", 1], ["b", LARGE]], bytes(LARGE + 1))
 
 
 class TestIdentity:
@@ -419,6 +485,7 @@ HOSTILE = {
     "bytes of negative size": ["b", -1],
     "bytes beyond the data": ["b", 9],
     "bytes of a bool": ["b", True],
+    "bytes by a float": ["b", 1.0],
     "a complex of integers": ["c", 1, 2],
     "a complex of one part": ["c", 1.0],
     "a slice of two parts": ["e", 1, 2],
@@ -464,7 +531,7 @@ class TestHostile:
             sizes(HEAD.pack(n_text, n_data))
 
     def test_a_message_that_is_too_large_is_not_sent(self, monkeypatch):
-        monkeypatch.setattr(wire, "MAX_DATA", 10)
+        monkeypatch.setattr(frame, "MAX_DATA", 10)
         pack(1, [bytes(10)])
         with pytest.raises(WireError, match="12 bytes is too large"):
             pack(1, [bytes(11)])

@@ -13,7 +13,10 @@ autograde   → nbgrader autograde: every submission alone, with
     rebuild   the notebook a grader sees, made from the released one
     feedback  what a check cell shows
     scores    the gradebook's rows
-collect     → nbgrader zip_collect: the newest attempt of each student, whole
+    execute   the experiments run again, in bubblewrap, if that is asked for: client, kernel
+settings    → what nbgrader would be told, read without running it
+collect     → nbgrader zip_collect: the download of an LMS, opened safely; the newest attempt of each student, whole
+exchange    → nbgrader collect: what students put into the exchange, without trust in it
 markdown    → Markdown to HTML that nobody can script, in formgrader and feedback
 """
 

@@ -23,19 +23,50 @@ from nbgrader.converters import Autograde as NbgraderAutograde
 from nbgrader.converters import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import SQLAlchemyError
+from traitlets import Bool, Float
 
-from grader.errors import GraderError, NotStarted, SubmissionGone
+from grader.errors import GraderError, NotStarted, SandboxError, SubmissionGone
 from grader.gradebook.course import grade_folder
-from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp
+from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp, usable_id
 from grader.gradebook.handin import handed_notebook, read_cells
 from grader.gradebook.rebuild import CHECK, Rebuilt, rebuild
 from grader.gradebook.released import Released, read_released
 from grader.gradebook.scores import NO_RESPONSE, Place, Scores, open_submission, patiently, reopen, save_scores
-from grader.model import CheckResult, Report, Status
+from grader.model import CheckResult, Report, Status, Submission
+from grader.text import plain
+
+EXECUTED = " executed"  # behind the fingerprint of a submission whose notebook was executed again
 
 
 class Autograde(NbgraderAutograde):  # type: ignore[misc]
     """nbgrader's converter, with our own way from a submitted folder to a graded notebook."""
+
+    accept_unsandboxed = Bool(
+        False,
+        help="Grade even where submissions cannot be kept apart (level E of `grader doctor`); marks every result.",
+    ).tag(config=True)
+    execute_notebooks = Bool(
+        False,
+        help="Execute experiments and manually graded cells again, in bubblewrap, to draw their plots anew. "
+        "Decides no score.",
+    ).tag(config=True)
+    execute_seconds = Float(300, help="How long executing one notebook may take, by the clock.").tag(config=True)
+    execute_cell_seconds = Float(120, help="How long one of its cells may take.").tag(config=True)
+
+    def start(self) -> None:
+        """Refuse, before anything is touched, to run submissions that cannot be kept apart."""
+        from grader.grade import require_sandbox
+
+        try:
+            require_sandbox(self.accept_unsandboxed)
+            if self.execute_notebooks:
+                from grader.gradebook.execute import prove
+
+                prove()
+        except SandboxError as error:
+            self.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
+        super().start()
 
     def init_notebooks(self) -> None:
         """Find the submitted folders; which files they hold is looked at one by one."""
@@ -58,6 +89,9 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
             assignment, student = self._names(folder)
             if student in self.coursedir.student_id_exclude.split(","):
                 continue
+            if not usable_id(student):
+                failed.append(f"{plain(folder)}: this is no name that a student's folder can have; rename it")
+                continue
             if assignment not in released:
                 released[assignment] = self._released(assignment)
             try:
@@ -78,7 +112,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
 
     def _names(self, folder: str) -> tuple[str, str]:
         pattern = self._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
-        match = re.match(pattern, folder)
+        match = re.match(pattern, folder, re.DOTALL)
         assert match is not None, f"{folder} was found by a pattern that {pattern} says again"
         return match["assignment"], match["student"]
 
@@ -103,7 +137,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
         timestamp, complaint = read_timestamp(folder)
         if complaint:
             self.log.warning("%s", complaint)
-        mark = fingerprint(folder, assignment)
+        mark = fingerprint(folder, assignment) + (EXECUTED if self.execute_notebooks else "")
         if not self.force and mark == _last_mark(first):
             self.log.info("Skipping %s: it is graded, and neither it nor the checks changed (--force)", folder)
             return ""
@@ -121,15 +155,31 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
         for name, notebook in released.notebooks.items():
             handed = read_cells(handed_notebook(folder, name, assignment.modules))
             rebuilt = rebuild(notebook, handed, submission, report)
-            rebuilt.notebook.metadata["grader"] = {"fingerprint": "" if broken else mark}
-            nbformat.write(rebuilt.notebook, destination / f"{name}.ipynb")
+            rebuilt.notebook.metadata["grader"] = {
+                "fingerprint": "" if broken else mark,
+                "environment": dict(report.environment),
+            }
             found[name] = scores_of(rebuilt, report)
+            if self.execute_notebooks and submission is not None:
+                self._execute(rebuilt, name, submission, released)
+            nbformat.write(rebuilt.notebook, destination / f"{name}.ipynb")
         save_scores(place, found)
         for name in found:
             self._penalty(place, name)
         self.set_permissions(assignment.name, student)
         self.log.info("%s: %s", folder, outcome(report))
         return not_measured(broken)
+
+    def _execute(self, rebuilt: Rebuilt, name: str, submission: Submission, released: Released) -> None:
+        """Put new outputs into a notebook whose scores are known."""
+        from grader.gradebook.execute import Allowance, execute
+
+        allowance = Allowance(
+            seconds=self.execute_seconds,
+            cell_seconds=self.execute_cell_seconds,
+            limits=released.assignment.limits,
+        )
+        execute(rebuilt, name, submission.modules[name], released.assignment.release_dir, allowance)
 
     def _place(self, assignment: str, student: str) -> Place:
         course = self.coursedir

@@ -33,7 +33,9 @@ def configure(c: Any, root: Path | str) -> None:
     if exchange := os.environ.get(EXCHANGE):
         c.Exchange.root = str(Path(exchange).resolve())
 
+    c.ExchangeFactory.collect = "grader.gradebook.exchange.SafeCollect"
+    c.ZipCollectApp.extractor_plugin = "grader.gradebook.collect.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "grader.gradebook.collect.NewestAttempt"
-    c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".py"]
+    c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".py", ".zip"]
 
     c.TemplateExporter.filters = {"markdown2html": "grader.gradebook.markdown.safe_markdown2html"}

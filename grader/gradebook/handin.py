@@ -6,8 +6,6 @@ the report already says what was wrong with it.
 
 from __future__ import annotations
 
-import json
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +13,11 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from grader.errors import SubmissionError
 from grader.gradebook.outputs import clean_attachments, clean_outputs, text_of
+from grader.ingest import opened
+from grader.ipynb import RawCell, grade_id_of, load, source_of
 
-NOTEBOOK_BYTES = 50_000_000
-CELLS = 1_000
 SOURCE_CHARACTERS = 200_000  # of one cell
 
 
@@ -37,47 +36,33 @@ class HandedCell:
         return not self.source.strip() and not self.outputs
 
 
-def is_file(path: Path) -> bool:
-    """Whether it is a regular file: no link to somewhere else, no pipe that would never end."""
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def handed_notebook(folder: Path, name: str, names: Collection[str]) -> Path | None:
+def handed_notebook(folder: Path, name: str, names: Collection[str]) -> bytes | None:
     """The notebook `name` of a submission: the one called so, or the only one whose name is none of ours (`names`)."""
-    found = sorted(path for path in folder.glob("[!.]*.ipynb") if is_file(path))
-    named = [path for path in found if path.stem == name]
-    renamed = [path for path in found if path.stem not in names]
-    return next(iter(named or (renamed if len(renamed) == 1 else ())), None)
-
-
-def read_cells(path: Path | None) -> tuple[HandedCell, ...]:
-    """The cells of a notebook file; none where the file is no notebook."""
-    if path is None or path.stat().st_size > NOTEBOOK_BYTES:
-        return ()
     try:
-        notebook = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        files = opened(folder)
+        found = [file for file in files.names() if file.endswith(".ipynb") and not file.startswith(".")]
+        named = [file for file in found if file == f"{name}.ipynb"]
+        renamed = [file for file in found if file.removesuffix(".ipynb") not in names]
+        chosen = named or (renamed if len(renamed) == 1 else [])
+        return files.read(chosen[0]) if chosen else None
+    except SubmissionError:
+        return None
+
+
+def read_cells(data: bytes | None) -> tuple[HandedCell, ...]:
+    """The cells of a notebook; none where it is no notebook."""
+    try:
+        return tuple(_cell(cell) for cell in load(data, "")) if data is not None else ()
+    except SubmissionError:
         return ()
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    return tuple(_cell(cell) for cell in cells[:CELLS] if isinstance(cell, dict)) if isinstance(cells, list) else ()
 
 
-def _cell(cell: dict[str, Any]) -> HandedCell:
+def _cell(cell: RawCell) -> HandedCell:
     kind = cell.get("cell_type")
     return HandedCell(
         kind=kind if kind in ("code", "markdown") else "raw",
-        source=text_of(cell.get("source"), SOURCE_CHARACTERS),
-        grade_id=_grade_id(cell),
+        source=text_of(source_of(cell), SOURCE_CHARACTERS),
+        grade_id=grade_id_of(cell),
         outputs=tuple(clean_outputs(cell.get("outputs"))) if kind == "code" else (),
         attachments=clean_attachments(cell.get("attachments")) if kind == "markdown" else {},
     )
-
-
-def _grade_id(cell: dict[str, Any]) -> str:
-    metadata = cell.get("metadata")
-    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    return grade_id if isinstance(grade_id, str) else ""

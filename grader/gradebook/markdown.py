@@ -8,6 +8,8 @@ tags, attributes and protocols. Formulas stay text between dollar signs, which M
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from html import escape, unescape
 from typing import Any
 
 import bleach  # type: ignore[import-untyped]
@@ -24,7 +26,12 @@ TAGS = frozenset(
 PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=\s]*\Z")
 LOST_PICTURE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
-ACTIVE_TEX = re.compile(r"\\(href|url|unicode|class|cssId|style|require)(?![A-Za-z])")  # MathJax makes links of some
+ENTITY = re.compile(r"&#?\w+;?")
+# What MathJax makes links of, or places freely on the page.
+ACTIVE_TEX = re.compile(r"\\(href|url|unicode|class|cssId|style|require|mmlToken|bbox)(?![A-Za-z])")
+# Pygments' colours; the page has other classes, which cover it, hide parts of it or look like its buttons.
+CODE_CLASS = re.compile(r"((highlight|hl-[\w-]+|language-[\w+-]+|[a-z][a-z0-9]{0,2})( |\Z))*")
+CHARACTERS = 40_000  # of one cell; a longer one is shown as it was written, because Markdown may take quadratic time
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:
@@ -38,7 +45,7 @@ def _allowed(tag: str, name: str, value: str) -> bool:
         case (("td" | "th"), "align"):
             return True
         case (("code" | "pre" | "span" | "div"), "class"):  # colours of a code block
-            return re.fullmatch(r"[\w\- ]*", value) is not None
+            return CODE_CLASS.fullmatch(value) is not None
     return False
 
 
@@ -47,12 +54,25 @@ def clean(html: str) -> str:
     cleaned: str = bleach.clean(
         html, tags=TAGS, attributes=_allowed, protocols={"http", "https", "mailto", "data"}, strip_comments=True
     )
-    return ACTIVE_TEX.sub(r"\\text", LOST_PICTURE.sub("[picture left out]", cleaned))
+    letters = ENTITY.sub(_letter, LOST_PICTURE.sub("[picture left out]", cleaned))
+    return ACTIVE_TEX.sub(r"\\text", letters)
+
+
+def _letter(entity: re.Match[str]) -> str:
+    """What an entity stands for, where that is no part of HTML; MathJax reads the page's text, not its source."""
+    text = unescape(entity[0])
+    return entity[0] if set(text) & set("<>&\"'") else text
 
 
 @pass_context
 def safe_markdown2html(context: Any, source: str) -> str:
-    """nbconvert's filter `markdown2html`, cleaned; attached pictures of the cell are shown."""
+    """nbconvert's filter `markdown2html`, cleaned; attached pictures of the cell are shown.
+
+    What cannot be rendered (a picture that is not attached, a thousand nested lists) is shown as it was written.
+    """
     cell = context.get("cell", {})
     renderer = IPythonRenderer(escape=False, attachments=cell.get("attachments", {}), exclude_anchor_links=True)
-    return clean(MarkdownWithMath(renderer=renderer).render(source))
+    if len(source) <= CHARACTERS:
+        with suppress(Exception):  # whatever a parser of Markdown may raise
+            return clean(MarkdownWithMath(renderer=renderer).render(source))
+    return f"<pre>{escape(source)}</pre>"

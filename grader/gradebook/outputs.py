@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ PICTURE_BYTES = 4_000_000  # of one picture, as base64
 TEXT_CHARACTERS = 20_000  # of one output
 OUTPUTS = 40  # of one cell
 PAGE_PIXELS = 1_000
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+STEERING = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # also bidirectional ones
 
 
 def text_of(value: object, limit: int = TEXT_CHARACTERS) -> str:
@@ -31,6 +34,17 @@ def text_of(value: object, limit: int = TEXT_CHARACTERS) -> str:
     if len(text) > limit:
         text = f"{text[:limit]}\n[... {len(text) - limit} characters left out]"
     return text
+
+
+def visible(text: str) -> str:
+    """Text in the order in which it is written: what would steer a page or turn a line around shows its number."""
+    return STEERING.sub(lambda found: f"\N{REPLACEMENT CHARACTER}{ord(found[0]):X}", text)
+
+
+def _printed(value: object) -> str:
+    """What a cell printed, without a terminal's colours and with each stage of a progress bar on its own line."""
+    text = COLOURS.sub("", text_of(value))
+    return visible(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def picture(kind: str, value: object) -> str | None:
@@ -48,7 +62,7 @@ def clean_bundle(data: object) -> dict[str, str]:
     if not isinstance(data, Mapping):
         return {}
     kept = {kind: found for kind in PICTURES if kind in data and (found := picture(kind, data[kind]))}
-    if text := text_of(data.get("text/plain")):
+    if text := _printed(data.get("text/plain")):
         kept["text/plain"] = text
     return kept
 
@@ -60,13 +74,13 @@ def clean_output(output: object) -> NotebookNode | None:
     match output.get("output_type"):
         case "stream":
             name = "stderr" if output.get("name") == "stderr" else "stdout"
-            text = text_of(output.get("text"))
+            text = _printed(output.get("text"))
             return new_output("stream", name=name, text=text) if text else None
         case "display_data" | "execute_result":
             data = clean_bundle(output.get("data"))
             return new_output("display_data", data=data, metadata=_presentation(data)) if data else None
         case "error":
-            said = f"{text_of(output.get('ename'), 200)}: {text_of(output.get('evalue'))}"
+            said = visible(f"{text_of(output.get('ename'), 200)}: {text_of(output.get('evalue'))}")
             return new_output("stream", name="stderr", text=said)
     return None
 

@@ -23,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from grader.gradebook.feedback import check_outputs, summary_cell
 from grader.gradebook.handin import HandedCell
+from grader.gradebook.outputs import visible
 from grader.gradebook.segments import definitions
 from grader.model import Report, Submission
 from grader.submission import without_magics
@@ -146,7 +147,7 @@ def _from_files(submission: Submission | None, names: Sequence[str]) -> _Files:
     for cells in submission.modules.values() if submission else ():
         for cell in cells:
             if cell.filename.endswith(".py") and not cell.filename.startswith("cell "):
-                named, other = definitions(cell.source, names)
+                named, other = definitions(visible(cell.source), names)
                 answers |= named
                 rest[cell.filename] = other
     return _Files(answers=answers, rest=rest)
@@ -155,7 +156,7 @@ def _from_files(submission: Submission | None, names: Sequence[str]) -> _Files:
 def _fill(cell: NotebookNode, handed: HandedCell) -> None:
     """Take the student's answer (in a solution cell) and the outputs under it."""
     if is_solution(cell):
-        cell.source = handed.source
+        cell.source = visible(handed.source)
     if cell.cell_type == "code":
         cell.outputs = copy.deepcopy(list(handed.outputs))
     elif handed.attachments:
@@ -181,8 +182,8 @@ def _with_extras(
 
 def _show(handed: HandedCell) -> NotebookNode:
     if handed.kind == "code":
-        return new_code_cell(handed.source, outputs=copy.deepcopy(list(handed.outputs)))
-    cell = new_markdown_cell(handed.source)
+        return new_code_cell(visible(handed.source), outputs=copy.deepcopy(list(handed.outputs)))
+    cell = new_markdown_cell(visible(handed.source))
     if handed.attachments:
         cell.attachments = dict(handed.attachments)
     return cell

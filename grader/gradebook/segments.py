@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
+from grader.submission import parse
+
 
 def definitions(source: str, names: Collection[str]) -> tuple[dict[str, str], str]:
     """Split a module into the functions and classes of these names, and all of its other statements as one text.
@@ -12,11 +14,9 @@ def definitions(source: str, names: Collection[str]) -> tuple[dict[str, str], st
     A name that is defined twice counts as Python counts it: the last one. A source with a syntax error has no parts:
     it is all in the second value.
     """
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if (body := parse(source)) is None:
         return {}, source
-    lines = source.splitlines()
+    lines = source.split("\n")  # where Python ends a line
     named: dict[str, str] = {}
     rest: list[str] = []
     for statement in body:

@@ -51,7 +51,7 @@ class Channel:
 
         Raises: TimeoutError, Closed.
         """
-        for piece in _pieces(parts):
+        for piece in [b"".join(parts)] if sum(map(len, parts)) < CHUNK else _pieces(parts):
             sent = self._move(socket.SO_SNDTIMEO, self._end.send, piece, deadline)
             if sent < len(piece):
                 rest = memoryview(piece)
@@ -63,9 +63,19 @@ class Channel:
 
         Raises: WireError, TimeoutError, Closed.
         """
-        n_text, n_data = wire.sizes(self._read(wire.HEAD.size, deadline), self.limit)
-        tree = wire.parse(self._read(n_text, deadline))
-        return tree, self._read(n_data, deadline, keep=True)
+        head = wire.HEAD.size
+        self._gather(head, deadline)
+        n_text, n_data = wire.sizes(self._ahead[self._start : self._start + head], self.limit)
+        if head + n_text + n_data > CHUNK:
+            self._start += head
+            text = self._read(n_text, deadline)
+            return wire.parse(text), self._read(n_data, deadline)
+        self._gather(head + n_text + n_data, deadline)
+        text_start = self._start + head
+        data_start = text_start + n_text
+        self._start = data_start + n_data
+        data = bytes(self._ahead[data_start : self._start]) if n_data else b""
+        return wire.parse(self._ahead[text_start:data_start]), memoryview(data)
 
     def ended(self) -> bool:
         """Whether the other side has hung up, and left nothing to read."""
@@ -79,29 +89,22 @@ class Channel:
     def close(self) -> None:
         self._end.close()
 
-    def _read(self, size: int, deadline: float | None, keep: bool = False) -> memoryview:
-        """The next bytes; unless they are to be kept, they are good until the next read."""
-        if size > CHUNK:
-            return self._read_large(size, deadline)
-        start = self._start
-        if self._stop - start < size:
-            if start + size > CHUNK:
-                self._ahead[: self._stop - start] = self._ahead[start : self._stop]
-                self._start, self._stop, start = 0, self._stop - start, 0
-            while self._stop - start < size:
-                self._stop += self._fill(self._ahead[self._stop :], deadline)
-        data = self._ahead[start : start + size]
-        if keep:
-            data = memoryview(bytes(data))
-        self._start = start + size
-        if self._start == self._stop:
-            self._start = self._stop = 0
-        return data
+    def _gather(self, size: int, deadline: float | None) -> None:
+        """See to it that so many bytes, at most a chunk, were read and lie in a row."""
+        have = self._stop - self._start
+        if have >= size:
+            return
+        if self._start + size > CHUNK or not have:
+            self._ahead[:have] = self._ahead[self._start : self._stop]
+            self._start, self._stop = 0, have
+        while self._stop - self._start < size:
+            self._stop += self._fill(self._ahead[self._stop :], deadline)
 
-    def _read_large(self, size: int, deadline: float | None) -> memoryview:
-        data, have = empty(size), self._stop - self._start
-        data[:have] = self._ahead[self._start : self._stop]
-        self._start = self._stop = 0
+    def _read(self, size: int, deadline: float | None) -> memoryview:
+        """The next bytes, in memory of their own."""
+        data, have = empty(size), min(size, self._stop - self._start)
+        data[:have] = self._ahead[self._start : self._start + have]
+        self._start += have
         while have < size:
             have += self._fill(data[have:], deadline)
         return data

@@ -1,0 +1,149 @@
+"""One request to the worker and all that goes back and forth until its answer."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from grader.errors import WireError
+from grader.remote.deadline import Deadline
+from grader.remote.numbers import Numbers
+from grader.remote.objects import RemoteObject
+from grader.remote.raised import described
+from grader.sandbox.channel import Channel
+from grader.sandbox.shared import Shared
+from grader.wire import Buffer, Decoder, Encoder, pack
+
+ID = 16  # hexadecimal digits
+POOL = 256  # ids drawn at a time
+
+
+def _unguessable() -> Iterator[str]:
+    """Random ids: a worker cannot prepare the answer to a call that it does not know yet."""
+    while True:
+        pool = secrets.token_hex(POOL * ID // 2)
+        yield from (pool[start : start + ID] for start in range(0, len(pool), ID))
+
+
+_ids = _unguessable()
+
+
+class Call:
+    """One request; see `grader.sandbox.worker` for what is said.
+
+    Attributes:
+        open: whether the worker owes an answer; if so, nothing else can be asked of it.
+        received: bytes of buffers that came with the answer.
+    """
+
+    __slots__ = (
+        "_channel",
+        "_deadline",
+        "_encoder",
+        "_failed",
+        "_id",
+        "_kept",
+        "_numbers",
+        "_shared",
+        "open",
+        "received",
+    )
+
+    def __init__(self, channel: Channel, numbers: Numbers, deadline: Deadline) -> None:
+        self._channel, self._numbers, self._deadline = channel, numbers, deadline
+        self._id = next(_ids)
+        self._shared = Shared()
+        self._encoder = Encoder(self._foreign, self._shared.table)
+        self._kept: list[RemoteObject] = []
+        self._failed: BaseException | None = None
+        self.open = False
+        self.received = 0
+
+    def ask(
+        self, kind: str, names: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], list[Buffer]]:
+        """Put a request into words.
+
+        Returns:
+            (message, buffers), ready for `run`
+
+        Raises: TypeError, WireError, if a value cannot cross.
+        """
+        encode = self._encoder.encode
+        trees = [encode(value) for value in args]
+        return [
+            kind,
+            self._id,
+            names,
+            trees,
+            {name: encode(value) for name, value in kwargs.items()},
+        ], self._encoder.buffers
+
+    def run(self, message: list[Any], buffers: list[Buffer], news: list[Buffer]) -> Any:
+        """Ask, answer what is asked back, and return the value of the answer.
+
+        Args:
+            news: frames to be sent first.
+
+        Raises: what the submission raised; TimeoutError, Closed, WireError.
+        """
+        parts = pack(message, buffers)
+        self.open = True
+        self._channel.send(news + parts, self._deadline.at)
+        while True:
+            self._channel.more_time = self._deadline.later  # a call from within a callback has set its own
+            tree, data = self._channel.receive(self._deadline.at)
+            if type(tree) is not list or len(tree) < 4 or tree[1] != self._id:
+                raise WireError("an answer belongs to no call")
+            match tree:
+                case ["callback", _, changes, number, list(args), dict(kwargs)]:
+                    values = self._values(changes, [*args, *kwargs.values()], data)
+                    given = dict(zip(kwargs, values[len(args) :], strict=True))
+                    self._call_back(self._numbers.function(number), values[: len(args)], given)
+                case ["ok", _, changes, value]:
+                    (value,) = self._values(changes, [value], data)
+                    self.open = False
+                    self.received = len(data)
+                    return value
+                case ["error", _, changes, description]:
+                    error = self._error(*self._values(changes, [description], data))
+                    self.open = False
+                    raise error
+                case _:
+                    raise WireError("an answer is of no known kind")
+
+    def _values(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
+        """The values of an answer, after the changes that it tells were made."""
+        decoder = Decoder(data, self._numbers.resolve, self._shared.table)
+        values = self._shared.decode(decoder, changes, trees)
+        decoder.finish()
+        return values
+
+    def _call_back(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+        began = time.monotonic()
+        given = self._shared.passing
+        self._shared.note()
+        try:
+            parts = self._told("return", function(*args, **kwargs))
+        except Exception as error:
+            self._failed = error
+            parts = self._told("raise")
+        self._shared.forget(given, self._shared.passing)
+        self._deadline.extend(time.monotonic() - began)
+        self._channel.send(parts, self._deadline.at)
+
+    def _told(self, kind: str, *values: Any) -> list[Buffer]:
+        self._encoder = encoder = Encoder(self._foreign, self._shared.table)
+        changes, body = self._shared.encode(encoder, values)
+        return pack([kind, self._id, changes, *body], encoder.buffers)
+
+    def _foreign(self, value: Any) -> list[Any]:
+        return self._numbers.encode(value, self._encoder, self._kept)
+
+    def _error(self, description: Any) -> BaseException:
+        error = described(description)
+        if error.type_name == "CallbackFailed" and self._failed is not None:
+            return self._failed
+        return error

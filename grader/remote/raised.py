@@ -1,0 +1,87 @@
+"""Exceptions of the submission, as the checks meet them."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import errno
+from collections.abc import Sequence
+from typing import Any
+
+from grader.errors import WireError
+from grader.model import Frame, Limits
+from grader.text import plain
+
+
+class SubmissionRaised(Exception):
+    """An exception that the submission raised; concrete instances are of the same built-in type, too."""
+
+    type_name: str = "Exception"
+    message: str = ""
+    frames: tuple[Frame, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class MissingName(AttributeError):
+    """The submission does not define a name that a check asks for."""
+
+
+FULL = tuple(f"[Errno {number}]" for number in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT))
+_RAISED: dict[str, type[SubmissionRaised]] = {}
+
+
+def raised(bases: list[str], message: str, frames: tuple[Frame, ...]) -> SubmissionRaised:
+    """An exception that stands for one of the submission, as the nearest built-in type of which it is one."""
+    kind: Any = Exception
+    for base in [*bases, "Exception"]:
+        kind = getattr(builtins, base, None)
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, ExceptionGroup):
+            break
+    name = kind.__name__
+    if name not in _RAISED:
+        # Kept, so that Hypothesis sees the same error as the same.
+        _RAISED[name] = type(name, (SubmissionRaised, kind), {"__init__": lambda self: Exception.__init__(self)})
+    error = _RAISED[name]()
+    error.type_name = plain(bases[0] if bases else "Exception", 80)
+    error.message, error.frames = message, frames
+    return error
+
+
+def described(description: Any) -> SubmissionRaised:
+    """The exception that the worker describes.
+
+    Raises: WireError, if that is no description.
+    """
+    match description:
+        case (list(bases), str(message), list(frames)) if all(type(base) is str for base in bases):
+            return raised(bases, message, tuple(_frame(frame) for frame in frames))
+    raise WireError("an exception is malformed")
+
+
+def name_limit(error: SubmissionRaised, limits: Limits) -> None:
+    """Let an exception that a limit caused say which, before its own words."""
+    if isinstance(error, MemoryError):
+        limit = f"used more than {limits.memory_mb:g} MiB of memory"
+    elif isinstance(error, OSError) and error.message.startswith(FULL):
+        limit = f"kept more than {limits.scratch_mb:g} MiB in files"
+    else:
+        return
+    error.message = f"{limit} ({error.message})" if error.message else limit
+
+
+def _frame(frame: Any) -> Frame:
+    match frame:
+        case (str(filename), int(line), str(function), str(code)):
+            return Frame(plain(filename), line, plain(function), plain(code))
+    raise WireError("a traceback is malformed")
+
+
+def missing(module: str, name: str, defined: list[str], failures: Sequence[BaseException]) -> BaseException:
+    """The error for a name that a module does not define: why it failed to load, or what is near it."""
+    if failures:
+        return failures[0].with_traceback(None)
+    near = difflib.get_close_matches(name, defined, n=1)
+    hint = f" It defines {plain(near[0])!r}: is that a misspelling?" if near else ""
+    return MissingName(f"{module} does not define {name!r}.{hint}")

@@ -1,0 +1,198 @@
+"""One submission behind the boundary, and the life of the process that holds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
+from grader.model import Cell, Limits
+from grader.remote.call import Call
+from grader.remote.deadline import Deadline
+from grader.remote.numbers import Numbers
+from grader.remote.objects import NOTHING, RemoteModule, RemoteObject
+from grader.remote.raised import SubmissionRaised, described, name_limit
+from grader.remote.record import SMALL, Record, RecordedCall, copied
+from grader.sandbox.channel import Closed
+from grader.sandbox.launch import current
+from grader.sandbox.process import OUT_OF_TIME, Process
+from grader.text import plain
+from grader.wire import TooLarge
+
+LOADS = 2  # how often a submission may fail to load before it is given up
+MIB = 1 << 20
+
+
+class Session:
+    """One submission; its worker starts at the first use, and again after it is gone.
+
+    Args:
+        name: of the module.
+        cells: its code.
+        limits: for loading, for each call, and for a whole check (see `begin`).
+
+    Attributes:
+        module: what checks call.
+        replaced: the staff's functions that stand in now.
+    """
+
+    def __init__(self, name: str, cells: tuple[Cell, ...], limits: Limits) -> None:
+        self.name, self.cells, self.limits = name, cells, limits
+        self.module = RemoteModule(self)
+        self.replaced: Mapping[str, Callable[..., Any]] = NOTHING
+        self._process: Process | None = None
+        self._numbers: Numbers | None = None  # that were agreed on with this process
+        self._kinds: dict[str, bool] = {}
+        self._failures: list[SubmissionRaised] = []
+        self._stood_in: Mapping[str, Callable[..., Any]] = NOTHING
+        self._gone: list[SubmissionGone] = []  # how the last attempts to load it ended
+        self._until: float | None = None
+        self._record = Record()
+
+    @property
+    def stand_ins(self) -> dict[str, Callable[..., Any]]:
+        """The staff's functions that stand in, or stood in, during this check."""
+        return dict(self._stood_in)
+
+    def recorded(self) -> list[RecordedCall]:
+        """The last calls of this check, without those of large arrays."""
+        return self._record.calls()
+
+    def begin(self) -> None:
+        """A check begins: its seconds start to count, its calls are kept."""
+        self._record.clear()
+        self._stood_in = NOTHING
+        self._until = time.monotonic() + self.limits.check_seconds
+
+    def close(self) -> None:
+        """End the worker, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+        self._process = self._numbers = None
+
+    @contextmanager
+    def stand_in(self, functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
+        """Within: names of the module mean the staff's functions.
+
+        The worker hears of it with the next request. At the end all functions that were passed are revoked: one that
+        is kept does no work in another check.
+        """
+        self.replaced = self._stood_in = dict(functions) if functions else NOTHING
+        self._let_go()
+        try:
+            yield
+        finally:
+            self.replaced = NOTHING
+            if self._numbers is not None:
+                self._numbers.revoke()
+            self._let_go()
+
+    def names(self) -> dict[str, bool]:
+        """The names that the module defines, each with whether it can be called."""
+        self._start()
+        return self._kinds
+
+    def failures(self) -> list[SubmissionRaised]:
+        """What was raised while the module was loaded, cell by cell."""
+        self._start()
+        return self._failures
+
+    def number(self, value: RemoteObject) -> int:
+        """What the worker that runs now calls an object."""
+        if self._numbers is None or value._process is not self._process:
+            raise SubmissionCrashed("an object of your code was lost when its process ended")
+        return self._numbers.of(value)
+
+    def request(
+        self, kind: str, names: tuple[Any, ...], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = NOTHING
+    ) -> Any:
+        """Send one request and return its value, or raise what the submission raised."""
+        self._start()
+        return self._request(self.limits.call_seconds, self._until, kind, names, args, kwargs)
+
+    def _let_go(self) -> None:
+        """A worker that ended while nothing was asked of it costs no check anything: the next use starts another."""
+        if self._process is not None and self._process.channel.ended():
+            self.close()
+
+    def _start(self) -> None:
+        if self._process is not None:
+            return
+        if len(self._gone) >= LOADS:
+            raise type(self._gone[-1])(*self._gone[-1].args)
+        self._process = current().process(self.limits, self.cells)
+        self._process.channel.limit = int(self.limits.answer_mb * MIB)
+        self._numbers = Numbers(self, self._process)
+        try:
+            cells = [(cell.filename, cell.source) for cell in self.cells]
+            answer = self._request(self.limits.load_seconds, None, "load", (self.name,), (cells,), NOTHING)
+            self._kinds, self._failures = _loaded(answer)
+            for failure in self._failures:
+                name_limit(failure, self.limits)
+        except (SubmissionRaised, WireError):
+            self.close()
+            raise SubmissionCrashed("the process of your code answered nonsense while it was loaded") from None
+        except SubmissionGone as gone:
+            self._gone.append(gone)
+            raise
+        self._gone.clear()
+
+    def _request(
+        self,
+        seconds: float,
+        until: float | None,
+        kind: str,
+        names: tuple[Any, ...],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        process, numbers = self._process, self._numbers
+        assert process is not None
+        assert numbers is not None
+        deadline = Deadline(process, seconds, until, self.limits.check_seconds)
+        call = Call(process.channel, numbers, deadline)
+        message, buffers = call.ask(kind, names, args, kwargs)
+        data = copied(buffers) if kind == "call" and names[0] == 0 else None
+        news = numbers.news(self.replaced) if kind != "load" else []
+        value: Any = None
+        try:
+            value = call.run(message, buffers, news)
+            return value
+        except SubmissionRaised as error:
+            value = type(error)
+            name_limit(error, self.limits)
+            raise
+        except (TimeoutError, Closed, WireError) as error:
+            if not call.open:  # raised by the check or by the submission
+                raise
+            raise self._gone_because(error, deadline, process, names[1] if kind == "call" else None) from None
+        finally:
+            if data is not None and call.received <= SMALL:
+                self._record.add(names[1], (message[3], message[4]), data, value)
+            if call.open:
+                self.close()
+
+    def _gone_because(self, error: Exception, deadline: Deadline, process: Process, name: str | None) -> SubmissionGone:
+        match error:
+            case TimeoutError():
+                return SubmissionTimeout(f"{name or 'it'} did not return within {deadline.seconds:g} s")
+            case Closed():
+                ended = process.exit_text() or "it closed the connection"
+                if ended.endswith(OUT_OF_TIME):
+                    return SubmissionTimeout(
+                        f"your code used more than {self.limits.cpu_seconds:g} s of computing in all"
+                    )
+                return SubmissionCrashed(f"your code ended its own process ({ended})")
+            case TooLarge():
+                return SubmissionCrashed(f"{name or 'it'} returned more than {self.limits.answer_mb:g} MiB")
+        return SubmissionCrashed(f"the process of your code sent an answer that cannot be read: {plain(str(error))}")
+
+
+def _loaded(answer: Any) -> tuple[dict[str, bool], list[SubmissionRaised]]:
+    match answer:
+        case (dict(kinds), list(failures)) if all(type(key) is str for key in kinds):
+            failed = [described(failure[1:]) for failure in failures if isinstance(failure, tuple)]
+            return {key: value is True for key, value in kinds.items()}, failed
+    raise WireError("what was loaded is malformed")

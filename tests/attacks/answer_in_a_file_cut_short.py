@@ -1,0 +1,15 @@
+"""Returns an array that lies in a file which it has cut short.
+
+outcome: crashed
+says: ended its own process
+"""
+
+import os
+
+import numpy as np
+
+
+def double(x):
+    y = np.memmap("answer", dtype=x.dtype, mode="w+", shape=(1 << 16,))
+    os.truncate("answer", 0)
+    return y

@@ -1,0 +1,18 @@
+"""Leaves its session and its parent, to live on unseen.
+
+outcome: failed
+says: (PermissionError|BlockingIOError)
+from: D
+"""
+
+import os
+import time
+
+
+def double(x):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(60)
+        os._exit(0)
+    return honest(x)

@@ -1,0 +1,11 @@
+"""Never returns.
+
+outcome: timeout
+says: double did not return within
+through: both
+"""
+
+
+def double(x):
+    while True:
+        pass

@@ -1,0 +1,10 @@
+"""Calls itself without end.
+
+outcome: failed
+says: RecursionError
+through: both
+"""
+
+
+def double(x):
+    return double(x)
