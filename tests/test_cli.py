@@ -271,7 +271,7 @@ def test_the_download_of_a_platform_is_a_class(root, tmp_path):
     assert "doejane: 90 / 90" in text
     assert "roebob: 90 / 90" in text
     assert "eve: 0 / 90" in text
-    assert "eve_3_13_vectors.py is no regular file" in text
+    assert "because of a file in it: eve_3_13" in text
     assert "submissions.zip: solution.py was left aside, because nothing says whose it is" in text
 
 

@@ -128,7 +128,7 @@ def test_a_folder_without_the_module_says_so_for_every_check(pytester):
     pytester.path.joinpath("work.py").unlink()
     result = pytester.runpytest()
     assert table(result)["double"].todo.startswith("Neither work.ipynb nor work.py was handed in")
-    result.stdout.fnmatch_lines(["Neither work.ipynb nor work.py was handed in (found: nothing that can be graded)."])
+    result.stdout.fnmatch_lines(["Neither work.ipynb nor work.py was handed in (found: test_work.py)."])
 
 
 def test_the_choice_of_the_file_is_told(pytester):

@@ -15,6 +15,7 @@ import torch
 from grader.errors import SubmissionCrashed, SubmissionTimeout, WireError
 from grader.model import Cell, Limits
 from grader.remote import MissingName, RemoteObject, Session, SubmissionRaised
+from grader.remote.raised import described
 from grader.remote.record import SMALL
 from grader.sandbox.channel import Channel, Closed
 from grader.wire import HEAD, LARGE
@@ -915,6 +916,36 @@ class TestPatience:
             hw_session.close()
 
 
+class TestUnfolding:
+    """What is small on its way and gigantic when it is looked at never arrives."""
+
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [
+            ("def f(x):\n    for _ in range(60): x = [x, x]\n    return x", "too large to unfold"),
+            ("def f(x):\n    x.append(x)", "a value holds itself"),
+            ("def f(x):\n    y = [x]\n    y.append(y)\n    return y", "a value holds itself"),
+            ("def f(x):\n    for _ in range(60): x[:] = [list(x), [x[:]]] * 2", "cannot be carried|too large"),
+        ],
+    )
+    def test_an_answer_or_a_change_that_unfolds_without_end_is_a_crash(self, opened, code, said):
+        with pytest.raises((SubmissionCrashed, SubmissionRaised), match=said):
+            opened(code).module.f([1.0])
+
+    def test_what_grows_later_is_noticed_then(self, opened):
+        code = """if True:
+            def f(x, leaf, more):
+                x[:] = leaf
+                y = x
+                for _ in range(12): y = [y, y]
+                leaf.append(y)
+                more()
+                x[:] = [0.0] * 100_000
+        """
+        with pytest.raises(SubmissionCrashed, match="too large to unfold"):
+            opened(code).module.f([1.0], [], lambda: None)
+
+
 class TestLimits:
     """What was too much is named, with how much it may be."""
 
@@ -945,6 +976,18 @@ class TestLimits:
 
 
 class TestForgery:
+    def test_nonsense_while_loading_is_not_tried_for_ever(self, fake):
+        session = fake(load=["ok", "ID", [], 1])
+        for _ in range(4):
+            with pytest.raises(SubmissionCrashed, match="answered nonsense while it was loaded"):
+                session.names()
+        assert len(session._gone) == 2
+
+    def test_of_a_forged_traceback_only_the_last_lines_are_kept(self):
+        frames = [("work.py", line, "f", "") for line in range(1000)]
+        error = described((["ValueError"] * 100, "why", frames))
+        assert [frame.line for frame in error.frames] == list(range(988, 1000))
+
     def test_an_answer_that_cannot_be_read_is_a_crash(self, forger):
         with pytest.raises(SubmissionCrashed, match="sent an answer that cannot be read"):
             forger.module.garbage()

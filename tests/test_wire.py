@@ -667,3 +667,17 @@ def mutated(tree, data):
 def survives(attempt):
     with contextlib.suppress(WireError):
         attempt()
+
+
+def test_a_frame_of_very_many_lists_is_refused_before_it_is_rebuilt():
+    assert len(parse(b"[" + b"[]," * 1000 + b"0]")) == 1001
+    with pytest.raises(WireError, match="more than 200,000 lists"):
+        parse(b"[" + b"[]," * 200_000 + b"0]")
+
+
+def test_a_reference_is_noticed():
+    decoder = Decoder(memoryview(b""), lambda tag, args: None)
+    decoder.decode(["l", 1])
+    assert not decoder.referred
+    decoder.decode(["r", 0])
+    assert decoder.referred

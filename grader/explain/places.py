@@ -155,7 +155,7 @@ def of_other_shape(pair: Pair) -> str:
     actual, expected = pair.actual, pair.expected
     if actual.ndim == expected.ndim == 2 and actual.shape == expected.shape[::-1]:
         return _transpose(pair, "is the transpose of")
-    if not pair.weighs(expected):
+    if not pair.weighs(expected) or not actual.size:
         return ""
     for axes in itertools.permutations(range(expected.ndim)) if 2 < expected.ndim <= 4 else ():
         if pair.agree(actual, expected.transpose(axes)):

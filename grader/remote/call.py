@@ -15,6 +15,7 @@ from grader.remote.raised import described
 from grader.sandbox.channel import Channel
 from grader.sandbox.shared import Shared
 from grader.wire import Buffer, Decoder, Encoder, pack
+from grader.wire.unfold import bounded
 
 ID = 16  # hexadecimal digits
 POOL = 256  # ids drawn at a time
@@ -119,6 +120,8 @@ class Call:
         decoder = Decoder(data, self._numbers.resolve, self._shared.table)
         values = self._shared.decode(decoder, changes, trees)
         decoder.finish()
+        if decoder.referred or changes:
+            bounded([*self._shared.table, *values])
         return values
 
     def _call_back(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ class MissingName(AttributeError):
 
 
 FULL = tuple(f"[Errno {number}]" for number in (errno.EFBIG, errno.ENOSPC, errno.EDQUOT))
+BASES, FRAMES = 8, 12  # that are kept
 _RAISED: dict[str, type[SubmissionRaised]] = {}
 
 
@@ -56,7 +57,7 @@ def described(description: Any) -> SubmissionRaised:
     """
     match description:
         case (list(bases), str(message), list(frames)) if all(type(base) is str for base in bases):
-            return raised(bases, message, tuple(_frame(frame) for frame in frames))
+            return raised(bases[:BASES], message, tuple(_frame(frame) for frame in frames[-FRAMES:]))
     raise WireError("an exception is malformed")
 
 

@@ -133,7 +133,8 @@ class Session:
                 name_limit(failure, self.limits)
         except (SubmissionRaised, WireError):
             self.close()
-            raise SubmissionCrashed("the process of your code answered nonsense while it was loaded") from None
+            self._gone.append(SubmissionCrashed("the process of your code answered nonsense while it was loaded"))
+            raise self._gone[-1] from None
         except SubmissionGone as gone:
             self._gone.append(gone)
             raise

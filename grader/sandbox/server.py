@@ -20,6 +20,7 @@ import random
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -110,6 +111,7 @@ def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, 
         keep_only(end, tell)
         os.chdir(scratch)
         os.environ.update(HOME=str(scratch), TMPDIR=str(scratch))
+        tempfile.tempdir = None  # to be looked up again
         isolate(layers, bounds, scratch, number)
         reseed()
         os.close(tell)

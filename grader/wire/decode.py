@@ -40,9 +40,12 @@ class Decoder:
         resolve: rebuilds what the other side calls foreign: gets (tag, arguments) of a tagged list.
         table: the mutable values numbered so far, as for `Encoder`.
         save_file: puts a read-only data file somewhere and says where, if this side takes any.
+
+    Attributes:
+        referred: whether something that was decoded is shared (see `grader.wire.unfold`).
     """
 
-    __slots__ = ("_at", "_data", "_resolve", "_save_file", "table")
+    __slots__ = ("_at", "_data", "_resolve", "_save_file", "referred", "table")
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class Decoder:
         table: list[Any] | None = None,
         save_file: Callable[[str, bytes], Path] | None = None,
     ) -> None:
-        self._data, self._at = data, 0
+        self._data, self._at, self.referred = data, 0, False
         self._resolve, self._save_file = resolve, save_file
         self.table: list[Any] = [] if table is None else table
 
@@ -148,6 +151,7 @@ class Decoder:
         (number,) = _parts(tree, 1)
         if type(number) is not int or not 0 <= number < len(self.table):
             raise WireError("a reference names no value")
+        self.referred = True
         return self.table[number]
 
     def _array(self, code: Any, shape: Any, writeable: Any, own: bool = True) -> np.ndarray[Any, Any]:

@@ -16,6 +16,7 @@ Buffer: TypeAlias = bytes | memoryview  # a memoryview has one byte an item
 HEAD = struct.Struct("!IQ")
 MAX_TEXT = 1 << 24  # bytes of JSON; as Python objects they take some thirty times as much
 MAX_DATA = 1 << 29  # bytes of buffers
+MAX_LISTS = 200_000  # lists in a text, which are what takes time to rebuild; brackets in strings count as well
 LARGE = 1 << 16  # bytes from which a buffer is worth sparing a copy
 ALIGN = 64  # bytes; the widest that NumPy and torch gain from
 
@@ -56,6 +57,8 @@ def parse(text: Buffer | bytearray) -> Any:
     """
     try:
         written = str(text, "ascii")
+        if written.count("[") > MAX_LISTS:
+            raise WireError(f"a frame holds more than {MAX_LISTS:,} lists and other values that are not single numbers")
         tree, end = _READER.raw_decode(written)
     except (ValueError, RecursionError):
         raise WireError("a frame's text is no JSON that is allowed here") from None
