@@ -3,15 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HW ?= hw1
+RUNS ?= 1000000
 
-.PHONY: demo test lint validate bench build clean
+.PHONY: demo test lint validate bench fuzz build clean
 
 demo: $(VENV)/ready  ## the whole path: release, a small class, nbgrader autograde, who got what and why
 	$(BIN)/grader demo $(HW)
 
 test: $(VENV)/ready  ## generated files in step, then all tests
 	$(BIN)/grader build --check
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist loadgroup
 
 lint: $(VENV)/ready  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -24,6 +25,10 @@ validate: $(VENV)/ready  ## prove the assignments right: references, stubs, muta
 
 bench: $(VENV)/ready  ## measured claims, as ratios from interleaved runs
 	$(BIN)/python -m tests.bench
+
+fuzz: $(VENV)/ready  ## a million answers of a hostile worker, found by what they reach in our code
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz -runs=$(RUNS)
 
 build: $(VENV)/ready  ## make stubs, notebooks and release/ from their sources
 	$(BIN)/grader build

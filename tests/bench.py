@@ -15,6 +15,7 @@ from grader.assignment import load_assignment
 from grader.grade import environment, grade
 from grader.model import Cell, Limits
 from grader.remote import Session
+from grader.sandbox.process import Forked
 from grader.submission import read_submission
 from grader.validate import of_sources
 
@@ -25,6 +26,7 @@ def echo(x): return x  # comes back as "your first argument"
 def back(x): return x[:]  # another array, so its data comes back
 """
 ROUNDS = 5
+WORKERS = 21
 
 
 def seconds(action: Callable[[], object], times: int = 1) -> float:
@@ -42,11 +44,34 @@ def ratio(one: Callable[[], object], other: Callable[[], object], rounds: int = 
     return first, second, statistics.median(a / b for a, b in pairs)
 
 
+def workers() -> None:
+    """What a worker costs until it has computed something, and while it waits; with NumPy alone, and with torch."""
+    for library, module in {"NumPy": "numpy", "torch": "torch"}.items():
+        cells = (Cell(filename="echo.py", source=f"import {module}\n{ECHO}"),)
+        times, private = [], 0.0
+        for _ in range(WORKERS):
+            session = Session("echo", cells, Limits())
+            times.append(seconds(session.module.nothing))
+            private = private_mb(session)
+            session.close()
+        first, *warm = times
+        name = f"a worker with {library}, to the first result"
+        print(f"{name:43} {statistics.median(warm) * 1e3:10.0f} ms  (with the start of its server {first:.1f} s)")
+        print(f"{'  its own memory while it waits':43} {private:10.1f} MiB")
+
+
+def private_mb(session: Session) -> float:
+    """MiB that the worker does not share with its server."""
+    process = session._process
+    assert isinstance(process, Forked), "at level E a worker shares nothing"
+    lines = Path(f"/proc/{process._pid}/smaps_rollup").read_text("ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
+
+
 def boundary() -> None:
     """What a call over the boundary costs."""
     session = Session("echo", (Cell(filename="echo.py", source=ECHO),), Limits())
     hw = session.module
-    print(f"start of a worker, to the first result      {seconds(lambda: hw.nothing()) * 1e3:10.0f} ms")
     small = np.ones((4, 3))
     for name, call in {
         "call without arguments": hw.nothing,
@@ -82,6 +107,7 @@ def grading(name: str) -> None:
 def main() -> None:
     versions = ", ".join(f"{key} {value}" for key, value in environment(True).items())
     print(f"{platform.machine()}, {platform.system()}; {versions}")
+    workers()
     boundary()
     for name in sys.argv[1:] or ["hw1"]:
         grading(name)

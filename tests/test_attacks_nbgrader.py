@@ -21,7 +21,11 @@ def named(attack: Attack) -> str:
     return attack.name
 
 
-each_level = pytest.mark.parametrize("classroom", [*LEVELS], indirect=True)
+each_level = pytest.mark.parametrize(  # a class is graded once, by one process of pytest-xdist
+    "classroom",
+    [pytest.param(level, marks=pytest.mark.xdist_group(f"class-{level}")) for level in LEVELS],
+    indirect=True,
+)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "make validate": "what it proves: tests/test_course.py",
     "grader validate hw1": "what it proves: tests/test_course.py; the command itself: tests/test_cli.py",
     "make bench": "tests/test_bench.py",
+    "make fuzz": "tests/test_fuzz.py",
     "pip install -c constraints.txt .": "the Makefile's own environment, in which all of this runs",
 }
 CLASS = [

@@ -118,10 +118,14 @@ class Call:
     def _values(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
         """The values of an answer, after the changes that it tells were made."""
         decoder = Decoder(data, self._numbers.resolve, self._shared.table)
-        values = self._shared.decode(decoder, changes, trees)
-        decoder.finish()
-        if decoder.referred or changes:
-            bounded([*self._shared.table, *values])
+        try:
+            values = self._shared.decode(decoder, changes, trees)
+            decoder.finish()
+            if decoder.referred or changes:
+                bounded([*self._shared.table, *values])
+        except WireError:
+            self._shared.empty()  # what was made of the arguments so far might take an eternity to print
+            raise
         return values
 
     def _call_back(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:

@@ -67,6 +67,12 @@ class Shared:
             del self.table[start:end]
             del self._before[start:end]
 
+    def empty(self) -> None:
+        """Take everything out of the containers."""
+        for value in self.table:
+            if isinstance(value, list | set | dict):
+                value.clear()
+
     def apply(self, changes: Any, decoder: Decoder) -> None:
         """Make the changes that the other side tells."""
         if type(changes) is not list:

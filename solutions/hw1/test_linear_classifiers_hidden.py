@@ -340,12 +340,12 @@ class TestMinibatchGd:
         assert_close(actual_b, b, what="minibatch_gd(…) → b")
 
     def test_each_epoch_has_a_new_order(self, hw):
-        """Samples are shuffled anew in each epoch: over 80 epochs each is alone in the last batch now and then
+        """Samples are shuffled anew in each epoch: over 40 epochs each is alone in the last batch now and then
 
-        N = 5 and n_batch = 2 leave one sample for the last batch, where it counts 1, not 1/2. Never to be last in 80
-        fair shuffles has probability 5 · 0.8⁸⁰ = 9e-8.
+        N = 3 and n_batch = 2 leave one sample for the last batch, where it counts 1, not 1/2. Never to be last in 40
+        fair shuffles has probability 3 · (2/3)⁴⁰ = 3e-7.
         """
-        N, K, n_epochs, eta = 5, 3, 80, 1e-7
+        N, K, n_epochs, eta = 3, 3, 40, 1e-7
         case = Classification(X=np.eye(N), y=np.arange(N) % K, W=np.zeros((N, K)), b=np.zeros(K), lam=0.1, seed=0)
         W, _, _ = train(hw, case, np.random.default_rng(5), eta=eta, n_batch=2, n_epochs=n_epochs, lam=0.0)
         step = eta * (case.Y - 1 / K)

@@ -1,7 +1,7 @@
 """Returns a list that is its own member.
 
-outcome: failed
-says: expected an array
+outcome: crashed
+says: holds itself
 """
 
 
