@@ -6,6 +6,8 @@ probe       → finds out by attack what a level keeps from a submission, with
   canary      a hostile submission of our own
 process     → a running worker, and the server that forks it
 server      → the fork server: a process of its own, warm and without secrets
+standalone  → a worker without a server, at level E
+scratch     → the folder of a worker
 isolate     → what a worker gives up before it gets a submission, by
   landlock    files, TCP, signals
   seccomp     system calls (syscalls has their numbers)
