@@ -86,6 +86,7 @@ REFUSED = {
     "times of files": [("utime", 0), ("utimes", 0), ("futimesat", -100, 0), ("utimensat", -100, 0)],
     "attributes": [("setxattr", 0), ("lsetxattr", 0), ("fsetxattr", 0), ("setxattrat", -1), ("removexattr", 0),
         ("removexattrat", -1)],
+    "cutting files by name": [("truncate", 0, 0)],
     "attributes of inodes": [("file_setattr", -1), ("file_getattr", -1)],
     "special files": [("mknod", 0), ("mknodat", -100, 0)],
     "links": [("link", 0), ("linkat", -100, 0), ("symlink", 0), ("symlinkat", 0)],
