@@ -213,9 +213,17 @@ class TestServer:
         with pytest.raises(SandboxError, match="a worker cannot be isolated: ValueError: invalid literal"):
             server.ask({"fork": {"layers": [], "bounds": {"cpu_seconds": 1, "memory_mb": "x", "scratch_mb": 1}}}, 1)
 
-    def test_a_library_that_is_not_there_is_named(self):
-        with pytest.raises(SandboxError, match=r"the fork server ended: ModuleNotFoundError: .*there_is_none"):
-            Server(["there_is_none"], 8, inside=INSIDE)
+    def test_a_library_that_is_not_there_is_told_to_who_imports_it(self):
+        with contextlib.closing(Server(["there_is_none"], 8, inside=INSIDE)) as server:
+            worker = Forked(server, ISOLATED[0].layers, LIMITS)
+            _, _, (_, failure) = ask(worker, "load", ["m"], [["l", ["t", "m.py", "import there_is_none"]]])
+            worker.kill()
+            assert failure[2] == ["l", "ModuleNotFoundError", "ImportError", "Exception"]
+
+    def test_a_server_that_cannot_start_says_why(self, monkeypatch):
+        monkeypatch.setattr(process, "PYTHON", [sys.executable, "-I", "-c", "raise SystemExit('no room')"])
+        with pytest.raises(SandboxError, match="the fork server ended: no room"):
+            Server([], 8, inside=False)
 
     def test_a_program_that_is_not_there_is_named(self, monkeypatch):
         monkeypatch.setattr(process, "PYTHON", ["/there/is/none"])

@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -139,8 +140,11 @@ def warm(modules: list[str]) -> None:
 
     A first training step in a worker takes 1.6 s otherwise.
     """
-    for name in [*COMMON, *modules]:
+    for name in COMMON:
         importlib.import_module(name)
+    for name in modules:
+        with suppress(ImportError):  # who imports it is told
+            importlib.import_module(name)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
         torch.set_num_interop_threads(1)
