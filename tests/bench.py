@@ -51,7 +51,7 @@ def workers() -> None:
         times, private = [], 0.0
         for _ in range(WORKERS):
             session = Session("echo", cells, Limits())
-            times.append(seconds(session.module.nothing))
+            times.append(seconds(lambda session=session: session.module.nothing()))
             private = private_mb(session)
             session.close()
         first, *warm = times
