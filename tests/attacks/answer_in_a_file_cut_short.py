@@ -4,12 +4,12 @@ outcome: crashed
 says: ended its own process
 """
 
-import os
 
 import numpy as np
 
 
 def double(x):
     y = np.memmap("answer", dtype=x.dtype, mode="w+", shape=(1 << 16,))
-    os.truncate("answer", 0)
+    with open("answer", "r+b") as file:
+        file.truncate(0)
     return y
