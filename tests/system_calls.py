@@ -4,8 +4,10 @@ Tables are {subject: [(name, arguments...)]}.
 """
 
 import errno
+from functools import cache
 
 from grader.sandbox import syscalls
+from tests.bpf import instructions, verdict
 
 PID, PARENT = 4321, 4000
 NUMBERS = {"x86_64": syscalls.X86_64, "aarch64": syscalls.AARCH64}
@@ -136,3 +138,20 @@ OTHER_ERRORS = {
 def calls(table, machine):
     """The (name, arguments) of a table whose name the machine has."""
     return [(name, arguments) for cases in table.values() for name, *arguments in cases if name in NUMBERS[machine]]
+
+
+ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+
+def filter_of(program):
+    """(the instructions for a machine, what they say of one of its calls by name or number) of what makes filters."""
+
+    @cache
+    def code(machine):
+        return instructions(program(machine, PID))
+
+    def answer(machine, call, *arguments):
+        number = NUMBERS[machine][call] if isinstance(call, str) else call
+        return verdict(code(machine), ARCHITECTURE[machine], number, *arguments)
+
+    return code, answer

@@ -1,31 +1,30 @@
 """The system calls that are left to the kernel of a notebook; the rest of it is seen in test_gradebook_execute."""
 
-import platform
-import sys
-from functools import cache
-
 import pytest
 
 from grader.errors import SandboxError
 from grader.gradebook import kernel
-from grader.sandbox import seccomp
-from tests.bpf import instructions, verdict
-from tests.system_calls import ALLOW, ENOSYS, EPERM, KILL, NEEDED, NUMBERS, ONLY_X86, PID, REFUSED, calls
+from tests.bpf import verdict
+from tests.system_calls import (
+    ALLOW,
+    ARCHITECTURE,
+    ENOSYS,
+    EPERM,
+    KILL,
+    NEEDED,
+    ONLY_X86,
+    PID,
+    REFUSED,
+    calls,
+    filter_of,
+)
 
-ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 SUBJECTS = ("TCP", "UDP", "MPTCP", "netlink", "fork", "namespaces", "execute")  # of those refused to a worker
 OF_SOCKETS = "connect bind listen sendto sendmsg sendmmsg".split()  # allowed, on sockets that are files
 AF_UNIX, AF_VSOCK, STREAM = 1, 40, 1
 
 
-@cache
-def code(machine):
-    return instructions(kernel.program(machine, PID))
-
-
-def answer(machine, call, *arguments):
-    number = NUMBERS[machine][call] if isinstance(call, str) else call
-    return verdict(code(machine), ARCHITECTURE[machine], number, *arguments)
+code, answer = filter_of(kernel.program)
 
 
 @pytest.fixture(params=ARCHITECTURE)
@@ -61,13 +60,3 @@ def test_calls_by_another_door_end_the_process_and_new_ones_are_unknown(machine)
 def test_another_machine_has_no_filter():
     with pytest.raises(SandboxError, match="x86_64 and aarch64, none for s390x"):
         kernel.program("s390x", PID)
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() not in NUMBERS,
-    reason="there is no system call filter for this machine",
-)
-def test_a_filter_that_linux_refuses_is_an_error(monkeypatch):
-    monkeypatch.setattr(seccomp, "SET_MODE_FILTER", 99)
-    with pytest.raises(SandboxError, match="refused"):
-        kernel.refuse_calls(PID)

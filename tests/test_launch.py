@@ -1,5 +1,6 @@
 import json
 import os
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 
 from grader.errors import SandboxError
 from grader.model import Cell, Limits
-from grader.sandbox import launch, process
+from grader.sandbox import landlock, launch, process, seccomp
 from grader.sandbox.level import Level
 from grader.sandbox.probe import Attempt
 from tests.child import run
@@ -29,6 +30,24 @@ def afresh(monkeypatch):
 
 def cell(source):
     return (Cell(filename="m.py", source=source),)
+
+
+def has_bubblewrap():
+    command = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(
+    platform.machine() not in seccomp.MACHINES or landlock.version() < 6,
+    reason="levels A to C take Linux 6.12 with Landlock, on x86-64 or aarch64",
+)
+def test_a_machine_that_has_the_means_offers_the_levels():
+    """Attacks on a level that is not offered are skipped: a level that is lost must be seen here."""
+    assert set(LEVELS) >= {Level.B, Level.C, Level.E}
+    assert (Level.A in LEVELS) == has_bubblewrap()
 
 
 class TestImports:

@@ -3,7 +3,6 @@ import errno
 import os
 import platform
 import sys
-from functools import cache
 from itertools import product
 
 import pytest
@@ -12,9 +11,10 @@ from hypothesis import strategies as st
 
 from grader.errors import SandboxError
 from grader.sandbox import seccomp
-from tests.bpf import instructions, verdict
+from tests.bpf import verdict
 from tests.system_calls import (
     ALLOW,
+    ARCHITECTURE,
     ENOSYS,
     ENOTTY,
     EPERM,
@@ -27,21 +27,13 @@ from tests.system_calls import (
     REFUSED,
     THREAD,
     calls,
+    filter_of,
 )
 
-ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 I386, ARM, S390X = 0x40000003, 0x40000028, 0x80000016
 
 
-@cache
-def code(machine):
-    return instructions(seccomp.program(machine, PID))
-
-
-def answer(machine, call, *arguments):
-    """What the filter of a machine says of a call, by name or number."""
-    number = NUMBERS[machine][call] if isinstance(call, str) else call
-    return verdict(code(machine), ARCHITECTURE[machine], number, *arguments)
+code, answer = filter_of(seccomp.program)
 
 
 @pytest.fixture(params=ARCHITECTURE)

@@ -8,20 +8,17 @@ other process or program, and no socket that is not a file.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import importlib
 import json
 import os
 import platform
-import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from grader.errors import SandboxError
-from grader.sandbox import landlock, seccomp, syscalls
+from grader.sandbox import landlock, seccomp
 from grader.sandbox.bubblewrap import SCRATCH, libraries
 from grader.sandbox.isolate import DEVICES, Bounds, drop_capabilities, end_with_parent, limit
 
@@ -68,24 +65,9 @@ def serve(connection: str, bounds: dict[str, float], folder: str, modules: list[
     end_with_parent()
     readable = [*libraries(), *DEVICES, CPUINFO, Path(folder)]
     landlock.restrict(readable, [SCRATCH, Path(os.devnull)], scope=landlock.version() >= SCOPED)
-    refuse_calls(os.getpid())
+    seccomp.load(program(platform.machine(), os.getpid()))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # so far it was told there if the machine refuses
     kernelapp.IPKernelApp.launch_instance(argv=["-f", connection, "--HistoryManager.enabled=False"])
-
-
-def refuse_calls(pid: int) -> None:
-    """Install the filter below in this process and its threads, for good.
-
-    Raises:
-        SandboxError: this machine has no filter, or Linux refuses.
-    """
-    code = program(platform.machine(), pid)
-    memory = ctypes.create_string_buffer(code, len(code))
-    filters = struct.pack("@HP", len(code) // 8, ctypes.addressof(memory))  # struct sock_fprog
-    number = seccomp.MACHINES[platform.machine()][1]["seccomp"]
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(ctypes.c_long(number), seccomp.SET_MODE_FILTER, seccomp.FLAG_TSYNC, filters):
-        raise SandboxError(f"the system call filter is refused: {os.strerror(ctypes.get_errno())}")
 
 
 def program(machine: str, pid: int) -> bytes:
@@ -100,29 +82,13 @@ def program(machine: str, pid: int) -> bytes:
     Raises:
         SandboxError: there are no tables for this machine.
     """
-    if machine not in seccomp.MACHINES:
-        raise SandboxError(f"there is a system call filter for {' and '.join(seccomp.MACHINES)}, none for {machine}")
-    architecture, numbers = seccomp.MACHINES[machine]
-    allow, refuse, unknown, kill = map(
-        seccomp.answer,
-        (seccomp.ALLOW, seccomp.ERRNO | errno.EPERM, seccomp.ERRNO | errno.ENOSYS, seccomp.KILL_PROCESS),
-    )
-    only_files = seccomp.Rule((seccomp.Argument(at=0, values=(seccomp.AF_UNIX,)),))
-    actions = {numbers[name]: refuse for name in REFUSED if name in numbers}
-    actions |= {
-        numbers["clone"]: seccomp.check(seccomp.rules(pid)["clone"]),
-        numbers["clone3"]: unknown,  # its flags are in memory; glibc goes on with clone
-        numbers["socket"]: seccomp.check(only_files),
-        numbers["socketpair"]: seccomp.check(only_files),
+    only_files = seccomp.check(seccomp.Rule((seccomp.Argument(at=0, values=(seccomp.AF_UNIX,)),)))
+    actions = dict.fromkeys(REFUSED, seccomp.answer(seccomp.ERRNO | errno.EPERM)) | {
+        "clone": seccomp.check(seccomp.rules(pid)["clone"]),
+        "socket": only_files,
+        "socketpair": only_files,
     }
-    parts = {0: allow} | {number + 1: allow for number in actions} | actions  # what happens from which number on
-    parts |= {syscalls.HIGHEST + 1: unknown, seccomp.X32: kill}
-    native = [(seccomp.LOAD, 0, 0, seccomp.NUMBER), *seccomp.dispatch(sorted(parts.items()))]
-    code = [
-        (seccomp.LOAD, 0, 0, seccomp.ARCHITECTURE),
-        *seccomp.when((seccomp.EQUAL, architecture), native, kill),
-    ]
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    return seccomp.build(machine, actions, seccomp.answer(seccomp.ALLOW))
 
 
 def main() -> None:

@@ -164,19 +164,29 @@ def program(machine: str, pid: int) -> bytes:
 @cache
 def template(machine: str) -> bytes:
     """The filter of the process `SOMEBODY`; built once, in the server, because each worker would pay for it."""
+    actions = dict.fromkeys(ALLOWED, answer(ALLOW)) | {name: check(rule) for name, rule in rules(SOMEBODY).items()}
+    return build(machine, actions, answer(ERRNO | errno.EPERM))
+
+
+def build(machine: str, actions: Mapping[str, Code], otherwise: Code) -> bytes:
+    """A filter.
+
+    Args:
+        machine: as of `platform.machine()`.
+        actions: what happens at a call of this name, where the machine has it.
+        otherwise: what happens at the other calls that our tables know.
+
+    Raises:
+        SandboxError: there are no tables for this machine.
+    """
     if machine not in MACHINES:
         raise SandboxError(
             f"there is a system call filter for {' and '.join(MACHINES)}, none for {machine or 'an unknown machine'}"
         )
     architecture, numbers = MACHINES[machine]
-    code = [
-        (LOAD, 0, 0, ARCHITECTURE),
-        *when(
-            (EQUAL, architecture),
-            [(LOAD, 0, 0, NUMBER), *dispatch(ranges(numbers, SOMEBODY))],
-            answer(KILL_PROCESS),
-        ),
-    ]
+    parts = ranges({numbers[name]: code for name, code in actions.items() if name in numbers}, numbers, otherwise)
+    native = [(LOAD, 0, 0, NUMBER), *dispatch(parts)]
+    code = [(LOAD, 0, 0, ARCHITECTURE), *when((EQUAL, architecture), native, answer(KILL_PROCESS))]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
@@ -188,7 +198,15 @@ def install(pid: int) -> None:
     """
     if sys.platform != "linux":
         raise SandboxError(f"a system call filter needs Linux, this is {sys.platform}")
-    code = program(platform.machine(), pid)
+    load(program(platform.machine(), pid))
+
+
+def load(code: bytes) -> None:
+    """Put a filter of this machine into force, in this process and all its threads.
+
+    Raises:
+        SandboxError: the kernel refuses.
+    """
     memory = ctypes.create_string_buffer(code, len(code))
     filters = struct.pack("@HP", len(code) // 8, ctypes.addressof(memory))  # struct sock_fprog
     seccomp = MACHINES[platform.machine()][1]["seccomp"]
@@ -204,14 +222,12 @@ def _check(result: int) -> None:
         raise SandboxError(f"the system call filter is refused: {reason}")
 
 
-def ranges(numbers: Mapping[str, int], pid: int) -> list[tuple[int, Code]]:
+def ranges(actions: Mapping[int, Code], numbers: Mapping[str, int], otherwise: Code) -> list[tuple[int, Code]]:
     """What happens from which number on, up to the next one; starts at 0."""
-    actions = {numbers[name]: answer(ALLOW) for name in ALLOWED & numbers.keys()}
-    actions |= {numbers[name]: check(rule) for name, rule in rules(pid).items() if name in numbers}
-    actions[numbers["clone3"]] = answer(ERRNO | errno.ENOSYS)  # its flags are in memory; glibc goes on with clone
-    actions[syscalls.HIGHEST + 1] = answer(ERRNO | errno.ENOSYS)
-    refuse = answer(ERRNO | errno.EPERM)
-    listed = ((number, actions.get(number, refuse)) for number in range(syscalls.HIGHEST + 2))
+    unknown = answer(ERRNO | errno.ENOSYS)
+    actions = {**actions, numbers["clone3"]: unknown}  # its flags are in memory; glibc goes on with clone
+    listed = [(number, actions.get(number, otherwise)) for number in range(syscalls.HIGHEST + 1)]
+    listed.append((syscalls.HIGHEST + 1, unknown))
     merged = [next(same) for _, same in groupby(listed, key=lambda item: item[1])]
     return [*merged, (X32, answer(KILL_PROCESS))]
 

@@ -4,7 +4,6 @@ outcome: crashed
 says: ended its own process
 """
 
-
 import numpy as np
 
 
