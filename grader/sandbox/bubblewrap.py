@@ -52,7 +52,6 @@ def command(
     readable: Iterable[Path],
     environment: Mapping[str, str],
     scratch_mb: float,
-    writable: Iterable[Path] = (),
 ) -> list[str]:
     """The command that runs another one inside. It belongs into a session of its own, to be killed as a group.
 
@@ -61,7 +60,6 @@ def command(
         readable: files and folders that are there, read-only.
         environment: all of it.
         scratch_mb: MiB of `SCRATCH`, which is its working folder and exists in memory only.
-        writable: files and folders that are there to be written.
     """
     parts = [program(), "--unshare-all", "--clearenv", "--cap-drop", "ALL"]
     for name, value in environment.items():
@@ -69,8 +67,6 @@ def command(
     parts += ["--proc", "/proc", "--dev", "/dev", "--size", str(int(scratch_mb * MIB)), "--tmpfs", str(SCRATCH)]
     for path in (*_loaders(), *readable):
         parts += ["--ro-bind", str(path), str(path)]
-    for path in writable:
-        parts += ["--bind", str(path), str(path)]
     return [*parts, "--remount-ro", "/", "--chdir", str(SCRATCH), "--", *run]
 
 

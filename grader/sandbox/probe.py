@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import SandboxError, WireError
-from grader.model import Limits
 from grader.sandbox.canary import HARMFUL, HARMLESS
 from grader.sandbox.channel import Channel, Closed
 from grader.sandbox.level import Layer, Level
 from grader.sandbox.process import Process
 from grader.wire import Decoder, Encoder, pack
 
-LIMITS = Limits()
 SECONDS = 60.0  # for all attempts of one canary, on a machine that has much else to do
 CANARY = Path(__file__).with_name("canary.py")
 
