@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from grader.checkrun import run_checks
 from grader.errors import SandboxError, SubmissionError
 from grader.files import Files
 from grader.mistakes import Mistakes
-from grader.model import Assignment, Check, CheckResult, Report, Status, Submission
+from grader.model import Assignment, Cell, Check, CheckResult, Report, Status, Submission
 from grader.run import Run
 from grader.sandbox.launch import current
 from grader.sandbox.level import Level
 from grader.submission import read_submission
+from grader.tape import Tape, load, name_of, save
 
 ATTEMPTS = 2  # when a check fails through our own fault
 UNSANDBOXED = "UNSANDBOXED"  # how the isolation of a report begins, if there was none worth the name
@@ -38,6 +40,7 @@ def grade(
     tasks: Collection[str] | None = None,
     isolate: bool = True,
     hints: bool = True,
+    taped: bool = True,
 ) -> Report:
     """Grade a submission.
 
@@ -47,6 +50,7 @@ def grade(
         tasks: only these; None for all.
         isolate: False runs the submission in this very process, which is for code that is trusted.
         hints: compare wrong answers with the assignment's mutants, and name the mistake.
+        taped: replay the examples of the tape; False draws them anew, which takes longer and finds the same.
 
     Returns:
         One result for each check of the tasks. A check that fails through our fault is tried again, and then stays
@@ -56,11 +60,12 @@ def grade(
     expected = [check for check in checks(assignment) if check.task in {task.name for task in wanted}]
     results: dict[str, CheckResult] = {}
     problem = ""
+    tape = tape_of(assignment) if taped else None
     for _ in range(ATTEMPTS):
         open_tasks = {check.task for check in expected if _is_open(results.get(check.name))}
         if not open_tasks:
             break
-        found, problem = _run(assignment, submission, frozenset(open_tasks), isolate=isolate, hints=hints)
+        found, problem = _run(assignment, submission, frozenset(open_tasks), tape, isolate=isolate, hints=hints)
         results |= {name: result for name, result in found.items() if _is_open(results.get(name))}
     missing = f"This check was not run, which is not your fault. {problem}".rstrip()
     return Report(
@@ -126,8 +131,44 @@ def _error(check: Check, message: str) -> CheckResult:
     return CheckResult(check=check, status=Status.ERROR, message=message)
 
 
+def tape_of(assignment: Assignment) -> Tape:
+    """The tape of an assignment as it is now: made with its reference, unless there is one."""
+    files = [*_check_files(assignment), *map(assignment.reference, assignment.modules)]
+    return _tape(assignment, name_of(files, assignment.seed))
+
+
+@lru_cache(maxsize=4)
+def _tape(assignment: Assignment, name: str) -> Tape:
+    tape = load(name)
+    if tape is None:
+        tape = Tape()
+        modules = {}
+        for module in assignment.modules:
+            source = assignment.reference(module).read_text(encoding="utf-8")
+            modules[module] = (Cell(filename=f"{module}.py", source=source),)
+        run = Run(cells=modules, limits=assignment.limits, seed=assignment.seed, tape=tape, recording=True)
+        run_checks(run, _check_files(assignment), assignment.root)
+        save(tape, name)
+    return tape
+
+
+def _check_files(assignment: Assignment) -> list[Path]:
+    files = [
+        path
+        for module in assignment.modules
+        for path in (assignment.public_checks(module), assignment.hidden_checks(module))
+    ]
+    return [path for path in files if path.exists()]
+
+
 def _run(
-    assignment: Assignment, submission: Submission, tasks: frozenset[str], *, isolate: bool, hints: bool
+    assignment: Assignment,
+    submission: Submission,
+    tasks: frozenset[str],
+    tape: Tape | None,
+    *,
+    isolate: bool,
+    hints: bool,
 ) -> tuple[dict[str, CheckResult], str]:
     """The results by check, and what kept checks from running, if anything did."""
     run = Run(
@@ -137,13 +178,9 @@ def _run(
         limits=assignment.limits,
         seed=assignment.seed,
         on_failure=Mistakes(assignment).name if hints else None,
+        tape=tape,
     )
-    files = [
-        path
-        for module in assignment.modules
-        for path in (assignment.public_checks(module), assignment.hidden_checks(module))
-    ]
-    problem = run_checks(run, [path for path in files if path.exists()], assignment.root)
+    problem = run_checks(run, _check_files(assignment), assignment.root)
     found = [result for report in run.reports().values() for result in report.results]
     return {result.check.name: result for result in found}, problem
 

@@ -111,6 +111,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             raise
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not is_check(pyfuncitem) or "hw" not in pyfuncitem.fixturenames:
+        return None
+    given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    name = pyfuncitem.nodeid.partition("::")[2]
+    return run_of(pyfuncitem.config).perform(name, pyfuncitem.obj, given, pyfuncitem.path) or None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -15,7 +15,9 @@ from grader.hypothesis_run import configured
 from grader.local import Local, load, of_notebook, run_cells
 from grader.model import Cell, Check, CheckResult, Limits, Report, Status, Task
 from grader.remote import Session
+from grader.replay import play, record
 from grader.submission import find, read_cells
+from grader.tape import Tape
 
 DESK_SEED = "desk"  # the examples a student sees; those of grading come from the assignment's own seed
 
@@ -67,6 +69,8 @@ class Run:
         cells: code by module, already read (when grading).
         namespace: the names of a notebook, for checks called from one of its cells.
         tasks: only these; None for all.
+        tape: the examples of checks, which are replayed; None has Hypothesis draw them.
+        recording: put them on the tape instead; the submission is one that passes.
     """
 
     path: Path | None = None
@@ -78,6 +82,8 @@ class Run:
     limits: Limits = field(default_factory=Limits)
     seed: str = DESK_SEED
     on_failure: Callable[[Session | Local, CheckResult], CheckResult] | None = None
+    tape: Tape | None = None
+    recording: bool = False
     work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
     _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
     _notes: dict[tuple[Path | None, str], tuple[str, ...]] = field(default_factory=dict)
@@ -150,6 +156,27 @@ class Run:
         stack.enter_context(submission.stand_in(stand_ins))
         files = submission.files if isinstance(submission, Local) else {}
         stack.enter_context(configured(function, check.name, self.seed, functools.partial(guard, files)))
+
+    def perform(self, name: str, function: Any, given: Mapping[str, Any], checks: Path) -> bool:
+        """Run a check on its tape, if it has one.
+
+        Args:
+            name: on the tape.
+            function: the test function, or a bound method.
+            given: what it gets besides what is drawn.
+            checks: the check file.
+
+        Returns:
+            Whether it passed. If not, it is to be run the ordinary way.
+        """
+        submission = self.submission(checks)
+        if self.tape is None:
+            return False
+        if self.recording:
+            record(self.tape, name, function, given, submission)
+            return True
+        taped = self.tape.checks.get(name)
+        return taped is not None and play(taped, function, given, submission)
 
     def _start(self, submission: Session) -> None:
         """Have a worker; after one that could not be had, no check of this run waits for another."""

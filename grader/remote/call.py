@@ -37,6 +37,7 @@ class Call:
     Attributes:
         open: whether the worker owes an answer; if so, nothing else can be asked of it.
         received: bytes of buffers that came with the answer.
+        changed: whether an answer told of changes.
     """
 
     __slots__ = (
@@ -48,18 +49,25 @@ class Call:
         "_kept",
         "_numbers",
         "_shared",
+        "changed",
         "open",
         "received",
     )
 
-    def __init__(self, channel: Channel, numbers: Numbers, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        numbers: Numbers,
+        deadline: Deadline,
+        refer: Callable[[Any], list[Any] | None] | None = None,
+    ) -> None:
         self._channel, self._numbers, self._deadline = channel, numbers, deadline
         self._id = next(_ids)
         self._shared = Shared()
-        self._encoder = Encoder(self._foreign, self._shared.table)
+        self._encoder = Encoder(self._foreign, self._shared.table, refer)
         self._kept: list[RemoteObject] = []
         self._failed: BaseException | None = None
-        self.open = False
+        self.open = self.changed = False
         self.received = 0
 
     def ask(
@@ -93,6 +101,29 @@ class Call:
         parts = pack(message, buffers)
         self.open = True
         self._channel.send(news + parts, self._deadline.at)
+        return self._answer()
+
+    def await_answer(self, sent: str) -> Any:
+        """Like `run`, for a request that was sent before, under this id."""
+        self._id, self.open = sent, True
+        return self._answer()
+
+    def forget(self) -> None:
+        """Have the worker forget what was sent ahead; returns when it is through with what it had begun.
+
+        Raises: TimeoutError, Closed, WireError.
+        """
+        self._channel.send(pack(["forget", self._id, [], [], {}], []), self._deadline.at)
+        while True:
+            self._channel.more_time = self._deadline.later
+            tree, _ = self._channel.receive(self._deadline.at)
+            match tree:
+                case [_, self._id, *_]:
+                    return
+                case ["callback", str(call), *_]:
+                    self._channel.send(pack(["raise", call, []], []), self._deadline.at)
+
+    def _answer(self) -> Any:
         while True:
             self._channel.more_time = self._deadline.later  # a call from within a callback has set its own
             tree, data = self._channel.receive(self._deadline.at)
@@ -118,6 +149,7 @@ class Call:
     def _values(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
         """The values of an answer, after the changes that it tells were made."""
         decoder = Decoder(data, self._numbers.resolve, self._shared.table)
+        self.changed = self.changed or changes != []
         try:
             values = self._shared.decode(decoder, changes, trees)
             decoder.finish()

@@ -61,9 +61,7 @@ class Numbers:
             kept.append(value._object())
             return ["h", self.of(kept[-1])]
         if isinstance(value, Path):
-            content = value.read_bytes()
-            encoder.put(content)
-            return ["p", value.name, len(content)]
+            return passed_file(value, encoder)
         if callable(value):
             return ["k", self._of_function(value)]
         raise TypeError(f"a check cannot pass a {type(value).__name__} to a submission")
@@ -99,3 +97,10 @@ class Numbers:
             self._functions[number] = function
             self._next += 1
         return number
+
+
+def passed_file(path: Path, encoder: Encoder) -> list[Any]:
+    """A file of the checks on its way to the worker, which gets a copy."""
+    content = path.read_bytes()
+    encoder.put(content)
+    return ["p", path.name, len(content)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
 from grader.model import Cell, Limits
+from grader.remote.ahead import Ahead, Plan, Recorder
 from grader.remote.call import Call
 from grader.remote.deadline import Deadline
 from grader.remote.numbers import Numbers
@@ -50,6 +51,9 @@ class Session:
         self._gone: list[SubmissionGone] = []  # how the last attempts to load it ended
         self._until: float | None = None
         self._record = Record()
+        self._recorder: Recorder | None = None
+        self._ahead: Ahead | None = None  # what was sent, and not asked for yet
+        self._asking = self._changed = False
 
     @property
     def stand_ins(self) -> dict[str, Callable[..., Any]]:
@@ -70,7 +74,41 @@ class Session:
         """End the worker, if there is one."""
         if self._process is not None:
             self._process.kill()
-        self._process = self._numbers = None
+        self._process = self._numbers = self._ahead = None
+
+    def note(self, recorder: Recorder | None) -> None:
+        """From now on, requests are noted there."""
+        self._recorder = recorder
+
+    def expect(self, plan: Plan) -> None:
+        """Send the requests that the check is about to make."""
+        self._start()
+        assert self._process is not None
+        assert self._numbers is not None
+        self._ahead = Ahead(plan)
+        deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
+        try:
+            self._process.channel.send(self._numbers.news(self.replaced) + self._ahead.frames(), deadline.at)
+        except (TimeoutError, Closed):
+            self.close()
+
+    def example(self, number: int) -> None:
+        """The check goes on to this example."""
+        if self._recorder is not None:
+            self._recorder.example()
+        if self._ahead is not None and not self._ahead.example(number):
+            self.forget()
+
+    def forget(self) -> None:
+        """From now on, the check makes its requests itself; what was sent ahead is not to be answered any more."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or ahead.over or self._process is None or self._numbers is None:
+            return
+        deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
+        try:
+            Call(self._process.channel, self._numbers, deadline).forget()
+        except (TimeoutError, Closed, WireError):
+            self.close()
 
     @contextmanager
     def stand_in(self, functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
@@ -84,6 +122,7 @@ class Session:
         try:
             yield
         finally:
+            self.forget()
             self.replaced = NOTHING
             if self._numbers is not None:
                 self._numbers.revoke()
@@ -110,7 +149,47 @@ class Session:
     ) -> Any:
         """Send one request and return its value, or raise what the submission raised."""
         self._start()
+        if self._ahead is not None and not self._asking:
+            return self._expected(self._ahead, kind, names, args, kwargs)
+        if self._recorder is not None:
+            return self._noted(self._recorder, kind, names, args, kwargs)
         return self._request(self.limits.call_seconds, self._until, kind, names, args, kwargs)
+
+    def _noted(
+        self,
+        recorder: Recorder,
+        kind: str,
+        names: tuple[Any, ...],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        recorder.asks(kind, names, args, kwargs)
+        value = None
+        try:
+            value = self._request(self.limits.call_seconds, self._until, kind, names, args, kwargs)
+        finally:
+            recorder.answered(value, self._changed)
+        return value
+
+    def _expected(
+        self, ahead: Ahead, kind: str, names: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """The answer to a request that was sent ahead; one that was not is made now."""
+        assert self._process is not None
+        assert self._numbers is not None
+        deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
+        call = Call(self._process.channel, self._numbers, deadline, ahead.answers.name)
+        message, buffers = call.ask(kind, names, args, kwargs)
+        sent = ahead.expects(message, buffers)
+        if not sent:
+            self.forget()
+            return self.request(kind, names, args, kwargs)
+        value = None
+        try:
+            value = self._complete(call, deadline, kind, names, lambda: call.await_answer(sent))
+        finally:
+            ahead.answered(value, self._changed)
+        return value
 
     def _let_go(self) -> None:
         """A worker that ended while nothing was asked of it costs no check anything: the next use starts another."""
@@ -159,10 +238,24 @@ class Session:
         news = numbers.news(self.replaced) if kind != "load" else []
         value: Any = None
         try:
-            value = call.run(message, buffers, news)
+            value = self._complete(call, deadline, kind, names, lambda: call.run(message, buffers, news))
             return value
         except SubmissionRaised as error:
             value = type(error)
+            raise
+        finally:
+            if data is not None and call.received <= SMALL:
+                self._record.add(names[1], (message[3], message[4]), data, value)
+
+    def _complete(
+        self, call: Call, deadline: Deadline, kind: str, names: tuple[Any, ...], action: Callable[[], Any]
+    ) -> Any:
+        """The value of the answer to a call, which `action` gets."""
+        process, outer, self._asking = self._process, self._asking, True
+        assert process is not None
+        try:
+            return action()
+        except SubmissionRaised as error:
             name_limit(error, self.limits)
             raise
         except (TimeoutError, Closed, WireError) as error:
@@ -170,8 +263,7 @@ class Session:
                 raise
             raise self._gone_because(error, deadline, process, names[1] if kind == "call" else None) from None
         finally:
-            if data is not None and call.received <= SMALL:
-                self._record.add(names[1], (message[3], message[4]), data, value)
+            self._asking, self._changed = outer, call.changed
             if call.open:
                 self.close()
 

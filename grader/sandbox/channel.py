@@ -86,6 +86,18 @@ class Channel:
         except OSError:
             return True
 
+    def pending(self) -> bool:
+        """Whether there is something to read."""
+        if self._start != self._stop:
+            return True
+        try:
+            self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError as gone:
+            raise Closed from gone
+        return True
+
     def close(self) -> None:
         self._end.close()
 

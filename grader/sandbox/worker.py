@@ -11,6 +11,9 @@ arguments, by place and by name:
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
+    ["ahead", id, [n], [], {}]                  nor has this: the next n requests are answered one after the other
+    ["forget", id, [], [], {}]                  ... but those not begun are never answered
+A request among those of "ahead" may hold ["q", k, keys] for what the k-th of them was answered, or a part of that.
 and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number,
 [...], {...}]; the last is answered by ["return", id, changes, value] or ["raise", id, changes].
 """
@@ -25,6 +28,7 @@ import sys
 import tempfile
 import traceback
 import types
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -60,27 +64,35 @@ class Worker:
         self._files: set[str] = set()
         self._scopes: list[Scope] = []
         self._callbacks: WeakValueDictionary[int, Callable[..., Any]] = WeakValueDictionary()
+        self._waiting: deque[tuple[list[Any], memoryview]] = deque()  # requests that were sent ahead
+        self._answered: list[Any] = []  # what the requests sent ahead came to
 
     def serve(self) -> None:
         """Answer until the other side hangs up."""
         with suppress(Closed):
             while True:
-                self._answer(*self._channel.receive())
+                if self._waiting and not self._channel.pending():
+                    self._answered.append(self._answer(*self._waiting.popleft()))
+                else:
+                    self._answer(*self._channel.receive())
 
-    def _answer(self, tree: list[Any], data: memoryview) -> None:
+    def _answer(self, tree: list[Any], data: memoryview) -> Any:
         kind, call, names, args, kwargs = tree
         scope = Scope(self, call, data)
         if kind in SILENT:
             return SILENT[kind](self, names, scope.decode([], kwargs)[1])
         self._scopes.append(scope)
         try:
-            self._tell(scope, "ok", KINDS[kind](self, *names, *scope.decode(args, kwargs)))
+            value = KINDS[kind](self, *names, *scope.decode(args, kwargs))
+            self._tell(scope, "ok", value)
         except Closed:
             raise
         except BaseException as error:
             self._fail(scope, error)
+            return None
         finally:
             self._scopes.pop()
+        return value
 
     def _tell(self, scope: Scope, kind: str, *values: Any) -> None:
         self._channel.send(pack(*scope.encode(kind, *values)))
@@ -106,17 +118,35 @@ class Worker:
         names = [name for name in vars(self._module) if type(name) is str and name[:1] != "_"]
         return {name: callable(vars(self._module)[name]) for name in names}, failures
 
-    def _call(self, target: int, name: str | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        called = self._objects[target]
+    def _call(self, target: Any, name: str | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        called = self._target(target)
         if name is not None:
             called = getattr(called, name)
         return called(*args, **kwargs)
 
-    def _get(self, target: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        return getattr(self._objects[target], name)
+    def _get(self, target: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return getattr(self._target(target), name)
 
-    def _set(self, target: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        setattr(self._objects[target], name, *args)
+    def _set(self, target: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        setattr(self._target(target), name, *args)
+
+    def _target(self, target: int | list[Any]) -> Any:
+        return self._objects[target] if type(target) is int else self.answered(*target[1:])
+
+    def answered(self, number: int, keys: list[Any]) -> Any:
+        """A part of what a request that was sent ahead came to."""
+        value = self._answered[number]
+        for key in keys:
+            value = value[key]
+        return value
+
+    def _ahead(self, counts: list[int], kwargs: dict[str, Any]) -> None:
+        self._answered.clear()
+        self._waiting.extend(self._channel.receive() for _ in range(counts[0]))
+
+    def _forget(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+        self._waiting.clear()
+        self._answered.clear()
 
     def _operator(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         function = getattr(operator, name, None) or getattr(builtins, name)
@@ -196,6 +226,9 @@ class Worker:
         self._channel.send(pack(*scope.ask(number, args, kwargs)))
         while True:
             tree, data = self._channel.receive()
+            if tree[0] == "forget":  # answered when this call is through
+                self._waiting = deque([(tree, data)])
+                continue
             if tree[1] != scope.call:
                 self._answer(tree, data)
                 continue
@@ -211,8 +244,13 @@ KINDS: dict[str, Callable[..., Any]] = {
     "get": Worker._get,
     "set": Worker._set,
     "operator": Worker._operator,
+    "forget": Worker._forget,
 }
-SILENT: dict[str, Callable[..., None]] = {"stand_in": Worker._stand_in, "drop": Worker._drop}
+SILENT: dict[str, Callable[..., None]] = {
+    "stand_in": Worker._stand_in,
+    "drop": Worker._drop,
+    "ahead": Worker._ahead,
+}
 
 
 class Scope:
@@ -253,7 +291,14 @@ class Scope:
         return [kind, self.call, changes, *body], encoder.buffers
 
     def _decoder(self, data: memoryview) -> Decoder:
-        return Decoder(data, self._worker.resolve, self.shared.table, self._worker.save_file)
+        return Decoder(data, self._resolve, self.shared.table, self._worker.save_file)
+
+    def _resolve(self, tag: str, args: list[Any]) -> Any:
+        if tag != "q":
+            return self._worker.resolve(tag, args)
+        value = self._worker.answered(*args)
+        Encoder(self._worker.handle, self.shared.table).adopt(value)
+        return value
 
 
 def _read_only(path: str, flags: int) -> int:

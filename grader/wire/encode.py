@@ -20,12 +20,18 @@ class Encoder:
     Args:
         foreign: what to do with a value of no plain type: returns a tagged list such as ["h", 3], or raises.
         table: the mutable values numbered so far; those of a call stay known to its answers.
+        refer: names a value that the other side has already, as a tagged list; None for any other value.
     """
 
-    __slots__ = ("_foreign", "_numbers", "buffers", "size", "table")
+    __slots__ = ("_foreign", "_numbers", "_refer", "buffers", "size", "table")
 
-    def __init__(self, foreign: Callable[[Any], list[Any]], table: list[Any] | None = None) -> None:
-        self._foreign = foreign
+    def __init__(
+        self,
+        foreign: Callable[[Any], list[Any]],
+        table: list[Any] | None = None,
+        refer: Callable[[Any], list[Any] | None] | None = None,
+    ) -> None:
+        self._foreign, self._refer = foreign, refer
         self.table: list[Any] = [] if table is None else table
         self._numbers = {id(value): number for number, value in enumerate(self.table)} if self.table else {}
         self.buffers: list[Buffer] = []
@@ -46,11 +52,22 @@ class Encoder:
         number = self._numbers.get(id(value))
         if number is not None:
             return ["r", number]
+        if self._refer is not None and (known := self._refer(value)) is not None:
+            self.adopt(value)
+            return known
         return _WAYS.get(kind, Encoder._other)(self, value, depth + 1, True)
 
     def content(self, value: Any) -> Any:
         """Encode a numbered value anew, by what it holds now; what it holds may be references."""
         return _WAYS.get(type(value), Encoder._other)(self, value, 1, False)
+
+    def adopt(self, value: Any) -> None:
+        """Number the mutable parts of a value that does not cross, because the other side has it, as if it did."""
+        refer, self._refer = self._refer, None
+        count, size = len(self.buffers), self.size
+        self.encode(value)
+        del self.buffers[count:]
+        self._refer, self.size = refer, size
 
     def put(self, buffer: Buffer) -> None:
         """Add a buffer of the value that is being encoded."""

@@ -30,7 +30,19 @@ def pack(tree: Any, buffers: Sequence[Buffer]) -> list[Buffer]:
 
     Raises: WireError, if it is too large to carry.
     """
-    text = _WRITER.encode(tree).encode()
+    return pack_text(written(tree), buffers)
+
+
+def written(tree: Any) -> bytes:
+    """A tree as the text of a frame."""
+    return _WRITER.encode(tree).encode()
+
+
+def pack_text(text: bytes, buffers: Sequence[Buffer]) -> list[Buffer]:
+    """The parts of a frame whose text is written already.
+
+    Raises: WireError, if it is too large to carry.
+    """
     size = sum(map(len, buffers))
     if len(text) > MAX_TEXT or size > MAX_DATA:
         raise WireError(f"a message of {len(text) + size:,} bytes is too large to carry")

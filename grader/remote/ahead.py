@@ -1,0 +1,229 @@
+"""Requests that are sent before a check makes them, because it makes the same ones for every submission.
+
+A round trip costs more than most of the calls that it asks for: two processes take turns, and each finds its caches
+cold. So what a check asks is noted once, with the reference (`Recorder`), and is sent for every other submission when
+the check begins (`Ahead`). The check itself runs as ever. Each request that it makes is put into words, and if these
+are the very next words that were sent, then the answer is on its way or here already. If they are not, what was sent
+is forgotten, and the rest of the check goes its ordinary way, request by request.
+
+What a request holds of earlier answers cannot be sent ahead by value. It is named instead: ["q", k, keys] is what the
+k-th request was answered, or the part of it that these keys lead to.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from grader.remote.numbers import passed_file
+from grader.remote.objects import RemoteObject
+from grader.wire import Buffer, Encoder, pack, pack_text, written
+
+Name: TypeAlias = list[Any]  # ["q", k, keys]
+Words: TypeAlias = tuple[bytes, bytes]  # the text of a frame without the id of the request, and its data
+
+MOST_BYTES = 8 << 20  # of the requests of one check: the worker holds them all
+MOST_CALLS = 20_000
+SIMPLE = frozenset({type(None), bool, int, float, str, bytes, complex})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The requests that a check makes.
+
+    Attributes:
+        words: of each request.
+        starts: the number of the first request of each example.
+        named: what of the answers is passed on, as (k, keys).
+    """
+
+    words: tuple[Words, ...]
+    starts: tuple[int, ...]
+    named: frozenset[tuple[int, tuple[Any, ...]]]
+
+
+class Answers:
+    """What the requests of one example were answered, by identity, so that it can be named.
+
+    Args:
+        named: the parts that will be; None if that is not known yet.
+    """
+
+    def __init__(self, named: Collection[tuple[int, tuple[Any, ...]]] | None = None) -> None:
+        self._named = named
+        self._names: dict[int, Name] = {}
+        self._values: list[Any] = []  # kept alive: their identities are keys
+        self._before: dict[int, Any] = {}
+        self._handles: dict[int, Name] = {}
+
+    def clear(self) -> None:
+        self._names.clear()
+        self._handles.clear()
+        self._before.clear()
+        self._values.clear()
+
+    def learn(self, number: int, value: Any, keys: tuple[Any, ...] = ()) -> None:
+        """A request was answered."""
+        kind = type(value)
+        if kind in SIMPLE or isinstance(value, np.generic) or id(value) in self._names:
+            return
+        self._values.append(value)
+        self._names[id(value)] = name = ["q", number, list(keys)]
+        if kind is RemoteObject:
+            self._handles[value._handle] = name
+        elif self._named is None or (number, keys) in self._named:
+            self._before[id(value)] = content(value)
+        if kind in (tuple, list):
+            for place, part in enumerate(value):
+                self.learn(number, part, (*keys, place))
+        elif kind is dict:
+            for key, part in value.items():
+                if type(key) in (str, int):
+                    self.learn(number, part, (*keys, key))
+
+    def name(self, value: Any) -> Name | None:
+        """The name of a value, if it is a part of an answer, and holds what it held then."""
+        name = self._names.get(id(value))
+        if name is None or isinstance(value, RemoteObject):
+            return name
+        before = self._before.get(id(value))
+        return name if before is not None and before == content(value) else None
+
+    def target(self, handle: int) -> Name | None:
+        """The name of an object of the submission."""
+        return self._handles.get(handle)
+
+    def changed(self) -> None:
+        """The submission has changed something, and the check knows: what it holds now is what it should."""
+        for value in self._values:
+            if id(value) in self._before:
+                self._before[id(value)] = content(value)
+
+
+def content(value: Any) -> Any:
+    """What a value holds, to be compared."""
+    encoder = Encoder(lambda foreign: ["id", id(foreign)])
+    return encoder.encode(value), b"".join(encoder.buffers)
+
+
+class Recorder:
+    """Notes the requests of one check.
+
+    Attributes:
+        reason: why they cannot be sent ahead; empty if they can.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._words: list[Words] = []
+        self._starts: list[int] = []
+        self._named: set[tuple[int, tuple[Any, ...]]] = set()
+        self._size = 0
+        self._open = False
+        self._answers = Answers()
+
+    def example(self) -> None:
+        """The check goes on to its next example."""
+        self._answers.clear()
+        self._starts.append(len(self._words))
+
+    def asks(self, kind: str, names: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """The check makes a request."""
+        if self._open:
+            self.reason = "a function that the check passes asks the submission in turn"
+        self._open = True
+        if self.reason:
+            return
+        target = names[0] if kind == "operator" else self._target(names[0])
+        encoder = Encoder(lambda value: self._foreign(value, encoder), refer=self._refer)
+        trees = [encoder.encode(value) for value in args]
+        named = {name: encoder.encode(value) for name, value in kwargs.items()}
+        self._words.append((written([kind, "", [target, *names[1:]], trees, named]), b"".join(encoder.buffers)))
+        self._size += encoder.size
+        if self._size > MOST_BYTES or len(self._words) > MOST_CALLS:
+            self.reason = "the check asks too much to have it all lie ready"
+
+    def answered(self, value: Any, changed: bool) -> None:
+        """The request was answered; None if it raised."""
+        self._open = False
+        if self.reason:
+            return
+        if changed:
+            self._answers.changed()
+        self._answers.learn(len(self._words) - 1, value)
+
+    def plan(self) -> Plan | None:
+        """What was noted; None if that is no use."""
+        if self.reason or not self._words:
+            return None
+        return Plan(words=tuple(self._words), starts=tuple(self._starts), named=frozenset(self._named))
+
+    def _refer(self, value: Any) -> Name | None:
+        return self._note(self._answers.name(value))
+
+    def _target(self, handle: int) -> int | Name:
+        name = self._note(self._answers.target(handle)) if handle else handle
+        if name is None:
+            self.reason = "it uses an object of an earlier example"
+        return name or 0
+
+    def _note(self, name: Name | None) -> Name | None:
+        if name is not None:
+            self._named.add((name[1], tuple(name[2])))
+        return name
+
+    def _foreign(self, value: Any, encoder: Encoder) -> list[Any]:
+        if isinstance(value, Path):
+            return passed_file(value, encoder)
+        self.reason = "it passes a function, which may be called at any time"
+        return ["k", 0]
+
+
+class Ahead:
+    """The requests of a check that were sent when it began."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._next = plan, 0
+        self._id = secrets.token_hex(8)
+        self.answers = Answers(plan.named)
+
+    @property
+    def over(self) -> bool:
+        """Whether all of them were made."""
+        return self._next == len(self._plan.words)
+
+    def frames(self) -> list[Buffer]:
+        """All requests."""
+        parts = pack(["ahead", "", [len(self._plan.words)], [], {}], [])
+        for number, (text, data) in enumerate(self._plan.words):
+            parts += pack_text(text.replace(b'""', b'"%s"' % self._named(number).encode(), 1), [data] if data else [])
+        return parts
+
+    def example(self, number: int) -> bool:
+        """The check goes on to this example; returns whether it has made the requests of all before it, and no more."""
+        self.answers.clear()
+        return self._plan.starts[number] == self._next
+
+    def expects(self, message: list[Any], buffers: list[Buffer]) -> str:
+        """The id of the next request, if it is this one; else an empty string."""
+        if self.over:
+            return ""
+        kind, _, (first, *others), args, kwargs = message
+        target = self.answers.target(first) if type(first) is int and first else first
+        words = written([kind, "", [target, *others], args, kwargs]), b"".join(buffers)
+        return self._named(self._next) if words == self._plan.words[self._next] else ""
+
+    def answered(self, value: Any, changed: bool) -> None:
+        """The next request was answered; None if it raised."""
+        if changed:
+            self.answers.changed()
+        self.answers.learn(self._next, value)
+        self._next += 1
+
+    def _named(self, number: int) -> str:
+        return f"{self._id}-{number}"

@@ -1,0 +1,143 @@
+"""Runs one check: on the examples of the tape where there is one, and as Hypothesis would where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+
+from hypothesis import Phase, core, settings
+from hypothesis.database import InMemoryExampleDatabase
+from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis.internal.reflection import function_digest
+
+from grader.remote import Plan, Recorder
+from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw
+
+SHRINKING = 5.0  # seconds in which the smallest example that fails is looked for
+
+
+class Subject(Protocol):
+    """A submission that checks are about: `Session` or `Local`."""
+
+    def begin(self) -> None: ...
+    def note(self, recorder: Recorder | None) -> None: ...
+    def expect(self, plan: Plan) -> None: ...
+    def example(self, number: int) -> None: ...
+    def forget(self) -> None: ...
+
+
+def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject: Subject) -> None:
+    """Put a check on the tape, and run it.
+
+    Args:
+        name: of the check.
+        function: the test function, or a bound method.
+        given: what it gets besides what is drawn.
+        subject: a submission that passes: the reference.
+
+    Raises: what the check raises.
+    """
+    try:
+        examples = draw(function, given) if is_drawn(function) else (NO_ARGUMENTS,)
+    except NotTaped as reason:
+        tape.checks[name] = Taped(reason=str(reason))
+        function(**given)
+        return
+    recorder = Recorder()
+    subject.note(recorder)
+    try:
+        failing = _run(function, given, examples, subject)
+    finally:
+        subject.note(None)
+    if failing is not None:
+        tape.checks[name] = Taped(reason="the reference fails")
+        function(**given)
+        return
+    tape.checks[name] = Taped(examples=examples, plan=recorder.plan(), reason=recorder.reason)
+
+
+def play(taped: Taped, function: Any, given: Mapping[str, Any], subject: Subject) -> bool:
+    """Run a check on its examples.
+
+    Returns:
+        Whether it passed. If not, it must still be run the ordinary way, which decides.
+
+    Raises: what the check raises, if that is settled.
+    """
+    if not taped.examples:
+        return False
+    if taped.plan is not None:
+        subject.expect(taped.plan)
+    failing = _run(function, given, taped.examples, subject)
+    if failing is None:
+        return True
+    subject.forget()
+    if failing.choices:
+        with _starting_from(function, failing):
+            function(**given)
+    return False
+
+
+def is_drawn(function: Any) -> bool:
+    """Whether Hypothesis draws arguments for a test."""
+    return hasattr(function, "hypothesis")
+
+
+def _run(
+    function: Any, given: Mapping[str, Any], examples: tuple[Example, ...], subject: Subject
+) -> Example | None:
+    """Run a check on examples, up to the first that fails, which is returned."""
+    own = (function.__self__,) if hasattr(function, "__self__") else ()
+    bare = getattr(function, "__func__", function)
+    for number, example in enumerate(examples):
+        subject.example(number)
+        test = bare.hypothesis.inner_test if is_drawn(bare) else bare
+        try:
+            test(*own, **given, **example.values())
+        except UnsatisfiedAssumption:
+            continue
+        except Exception:
+            return example
+    return None
+
+
+@contextmanager
+def _starting_from(function: Any, example: Example) -> Iterator[None]:
+    """Within: Hypothesis begins with this example, and only looks for smaller ones that fail as well."""
+    function = getattr(function, "__func__", function)
+    handle = function.hypothesis
+    before, inner = function._hypothesis_internal_use_settings, handle.inner_test
+    database, key = InMemoryExampleDatabase(), b"failed"
+    database.save(key, example.choices)
+    function._hypothesis_internal_use_settings = settings(
+        parent=before, database=database, phases=(Phase.reuse, Phase.shrink)
+    )
+    function._hypothesis_internal_database_key = key
+    handle.inner_test = _in_time(inner)
+    try:
+        yield
+    finally:
+        function._hypothesis_internal_use_settings, handle.inner_test = before, inner
+        del function._hypothesis_internal_database_key
+
+
+def _in_time(test: Callable[..., Any]) -> Callable[..., Any]:
+    """After a while only what has failed before is run; anything else counts as passed."""
+    until, failed = time.monotonic() + SHRINKING, set[str]()
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        said = ""
+        if time.monotonic() > until:
+            said = repr(kwargs)
+            if said not in failed:
+                return None
+        try:
+            return test(*args, **kwargs)
+        except Exception:
+            failed.add(said or repr(kwargs))
+            raise
+
+    return timed
