@@ -86,9 +86,7 @@ def is_drawn(function: Any) -> bool:
     return hasattr(function, "hypothesis")
 
 
-def _run(
-    function: Any, given: Mapping[str, Any], examples: tuple[Example, ...], subject: Subject
-) -> Example | None:
+def _run(function: Any, given: Mapping[str, Any], examples: tuple[Example, ...], subject: Subject) -> Example | None:
     """Run a check on examples, up to the first that fails, which is returned."""
     own = (function.__self__,) if hasattr(function, "__self__") else ()
     bare = getattr(function, "__func__", function)

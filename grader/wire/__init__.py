@@ -14,7 +14,20 @@ The standard library's JSON is used on purpose: a bare GPU machine has no msgpac
 
 from grader.wire.decode import Decoder
 from grader.wire.encode import Encoder
-from grader.wire.frame import ALIGN, HEAD, LARGE, MAX_DATA, MAX_TEXT, Buffer, TooLarge, pack, pack_text, parse, sizes, written
+from grader.wire.frame import (
+    ALIGN,
+    HEAD,
+    LARGE,
+    MAX_DATA,
+    MAX_TEXT,
+    Buffer,
+    TooLarge,
+    pack,
+    pack_text,
+    parse,
+    sizes,
+    written,
+)
 from grader.wire.plain import BIT_GENERATORS, DTYPES, MAX_ALIKE, MAX_BITS, MAX_DEPTH, MAX_DIMS, TENSOR_DTYPES, TYPES
 from grader.wire.tensors import tensor_buffer
 

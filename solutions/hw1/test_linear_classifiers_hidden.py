@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.explain import (
@@ -26,6 +26,7 @@ from grader.strategies import Classification, binary_hinge, classification, dtyp
 pytestmark = pytest.mark.filterwarnings("ignore")  # only results count: log(0) may warn and be right
 
 DOUBLE, SINGLE = [np.float64], [np.float32]
+few = settings(max_examples=5)  # of what trains a model, whose steps are examples in themselves
 
 
 # The earlier pieces, for stand-ins and as oracles.
@@ -304,6 +305,7 @@ def train(hw, case, rng, *, eta, n_batch, n_epochs, lam=None, **validation):
 @pytest.mark.task("minibatch_gd")
 @pytest.mark.stand_in(softmax=softmax, cross_entropy=cross_entropy, cost=cost, accuracy=accuracy, gradients=gradients)
 class TestMinibatchGd:
+    @few
     @given(case=classification(dtypes=DOUBLE, max_side=6))
     def test_tiny_steps_add_up_to_the_full_gradient(self, hw, case):
         """An epoch of tiny steps adds up to the sum of its batches' gradients: samples keep their labels"""
@@ -319,6 +321,7 @@ class TestMinibatchGd:
         )
         assert_close((case.b - b) / eta, steps * db, what="(b given − b returned) / eta", rtol=1e-4, atol=1e-5)
 
+    @few
     @given(case=classification(dtypes=DOUBLE, max_side=5), n_batch=st.sampled_from([2, 3]))
     def test_each_step_starts_from_the_last(self, hw, case, n_batch):
         """With N copies of one sample every step is the same full step: ceil(N / n_batch) of them in each epoch"""
@@ -356,6 +359,7 @@ class TestMinibatchGd:
             times = ", ".join(f"{n:g}" for n in alone)
             raise Mismatch(f"Over {n_epochs} epochs the {N} samples are alone in the last batch {times} times.")
 
+    @few
     @given(case=classification(dtypes=DOUBLE, max_side=5), seed=seeds())
     def test_no_step_size_changes_nothing(self, hw, case, seed):
         """With eta = 0 parameters and history stay at the start; validation data have entries of their own"""
@@ -374,6 +378,7 @@ class TestMinibatchGd:
             for entry in history[f"{part}_accuracy"]:
                 assert_scalar(entry, share, what=f"history['{part}_accuracy'][i]")
 
+    @few
     @given(case=classification(dtypes=DOUBLE, max_side=5))
     def test_the_last_entry_belongs_to_what_is_returned(self, hw, case):
         """The last entries of the history are those of the returned W and b, on training and validation set"""
@@ -387,6 +392,7 @@ class TestMinibatchGd:
             share = accuracy(softmax(X @ W + b), y)
             assert_scalar(history[f"{part}_accuracy"][-1], share, what=f"history['{part}_accuracy'][-1]")
 
+    @few
     @given(case=classification(dtypes=SINGLE, max_side=5))
     def test_float32_and_a_batch_larger_than_the_set(self, hw, case):
         """With n_batch > N there is one batch of N samples; arrays in float32 stay float32"""
