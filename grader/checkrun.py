@@ -17,7 +17,11 @@ from grader.run import Run
 from grader.text import plain
 
 CONFIG = Path(__file__).with_name("grading.ini")
-VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_CURRENT_TEST")
+NO_OTHERS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", NO_OTHERS, "PYTEST_CURRENT_TEST")
+NEEDLESS = "cacheprovider unraisableexception threadexception logging faulthandler doctest junitxml pastebin".split()
+# ... of pytest's own plugins: the second collects garbage, which takes half of the time; the logging of each check is
+# set up three times
 Stamp = tuple[str, int]
 _imported: dict[str, Stamp] = {}  # check modules that were left in sys.modules: file and time of change
 
@@ -33,9 +37,9 @@ def run_checks(run: Run, files: Sequence[Path], root: Path, *, timeouts: bool = 
         What kept checks from running, and empty if nothing did.
     """
     arguments = ["-c", str(CONFIG), f"--rootdir={root}", "--import-mode=importlib", "--noconftest", "-s"]
-    plugins = ["cacheprovider", "xdist", "unraisableexception"]  # the last collects garbage, which takes half the time
-    plugins += [] if timeouts else ["timeout", "terminal"]  # the one needs the other
-    arguments += ["--continue-on-collection-errors", *(part for name in plugins for part in ("-p", f"no:{name}"))]
+    arguments += ["--continue-on-collection-errors", "-p", "grader"]
+    arguments += ["-p", "timeout"] if timeouts else ["-p", "no:terminal"]  # the one needs the other
+    arguments += [part for name in NEEDLESS for part in ("-p", f"no:{name}")]
     stamps = dict(_stamp(path) for path in files)
     _forget_others(stamps)
     bring = Bring(run)
@@ -69,11 +73,13 @@ class Bring:
 
 @contextmanager
 def _clean_environment() -> Iterator[None]:
-    """Without pytest's variables, which are there again afterwards."""
+    """Without pytest's variables, which are there again afterwards, and without plugins that happen to be installed."""
     saved = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
+    os.environ[NO_OTHERS] = "1"
     try:
         yield
     finally:
+        del os.environ[NO_OTHERS]
         os.environ.update(saved)
 
 

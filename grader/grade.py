@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Collection
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -132,24 +131,36 @@ def _error(check: Check, message: str) -> CheckResult:
 
 
 def tape_of(assignment: Assignment) -> Tape:
-    """The tape of an assignment as it is now: made with its reference, unless there is one."""
-    files = [*_check_files(assignment), *map(assignment.reference, assignment.modules)]
-    return _tape(assignment, name_of(files, assignment.seed))
+    """The tape of an assignment as it is now: made with its reference, unless there is one.
+
+    A tape that cannot be made now, because no worker can be had, say, is empty, and tried again next time.
+    """
+    name = name_of([*_check_files(assignment), *map(assignment.reference, assignment.modules)], assignment.seed)
+    if name not in _tapes:
+        tape, whole = load(name), True
+        if tape is None:
+            tape, whole = _recorded(assignment)
+            if not whole:
+                return tape
+            save(tape, name)
+        _tapes[name] = tape
+    return _tapes[name]
 
 
-@lru_cache(maxsize=4)
-def _tape(assignment: Assignment, name: str) -> Tape:
-    tape = load(name)
-    if tape is None:
-        tape = Tape()
-        modules = {}
-        for module in assignment.modules:
-            source = assignment.reference(module).read_text(encoding="utf-8")
-            modules[module] = (Cell(filename=f"{module}.py", source=source),)
-        run = Run(cells=modules, limits=assignment.limits, seed=assignment.seed, tape=tape, recording=True)
-        run_checks(run, _check_files(assignment), assignment.root)
-        save(tape, name)
-    return tape
+_tapes: dict[str, Tape] = {}  # by name
+
+
+def _recorded(assignment: Assignment) -> tuple[Tape, bool]:
+    """A new tape, and whether it has all there is to have."""
+    tape = Tape()
+    modules: dict[str, tuple[Cell, ...]] = {}
+    for module in assignment.modules:
+        source = assignment.reference(module).read_text(encoding="utf-8")
+        modules[module] = (Cell(filename=f"{module}.py", source=source),)
+    run = Run(cells=modules, limits=assignment.limits, seed=assignment.seed, tape=tape, recording=True)
+    problem = run_checks(run, _check_files(assignment), assignment.root)
+    results = [result for report in run.reports().values() for result in report.results]
+    return tape, not problem and all(result.status.settled for result in results)
 
 
 def _check_files(assignment: Assignment) -> list[Path]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Protocol
 
-from hypothesis import Phase, core, settings
+from hypothesis import Phase, settings
 from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.errors import UnsatisfiedAssumption
-from hypothesis.internal.reflection import function_digest
 
 from grader.remote import Plan, Recorder
 from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw

@@ -13,7 +13,7 @@ import os
 import pickle
 import platform
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -147,4 +147,5 @@ def name_of(files: Iterable[Path], seed: str) -> str:
 
 def _folder() -> Path:
     """Where tapes are kept; only its owner may read there."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grader" / "tapes"
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GRADER_CACHE") or Path(caches) / "grader") / "tapes"

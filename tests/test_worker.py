@@ -156,7 +156,8 @@ def test_files_get_a_folder_each_and_cannot_be_written_to(client, tmp_path):
     ("request_", "kind", "message"),
     [
         (("leap",), "KeyError", "leap"),
-        (call("f", ["q", 1]), "ValueError", "unknown tag 'q'"),
+        (call("f", ["w", 1]), "ValueError", "unknown tag 'w'"),
+        (call("f", ["q", 1, []]), "IndexError", "list index out of range"),
         (call("f", ["a", "<f8", [-1], True]), "WireError", "shape is malformed"),
         (call("f", ["h", 9]), "KeyError", "9"),
         (call("big"), "WireError", "5001 bits"),

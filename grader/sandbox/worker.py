@@ -131,7 +131,7 @@ class Worker:
         setattr(self._target(target), name, *args)
 
     def _target(self, target: int | list[Any]) -> Any:
-        return self._objects[target] if type(target) is int else self.answered(*target[1:])
+        return self.answered(*target[1:]) if isinstance(target, list) else self._objects[target]
 
     def answered(self, number: int, keys: list[Any]) -> Any:
         """A part of what a request that was sent ahead came to."""
