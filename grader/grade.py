@@ -78,11 +78,20 @@ def grade(
 
 def unreadable(assignment: Assignment, student: str, message: str) -> Report:
     """The report of a submission that cannot be read: it earns nothing, and every check says why."""
+    return _all_alike(assignment, student, Status.FAILED, message)
+
+
+def unmeasured(assignment: Assignment, student: str, message: str) -> Report:
+    """The report of a submission that we failed to grade: all points are open, and every check says why."""
+    return _all_alike(assignment, student, Status.ERROR, message)
+
+
+def _all_alike(assignment: Assignment, student: str, status: Status, message: str) -> Report:
     return Report(
         student=student,
         assignment=assignment.name,
         tasks=assignment.tasks,
-        results=tuple(CheckResult(check=check, status=Status.FAILED, message=message) for check in checks(assignment)),
+        results=tuple(CheckResult(check=check, status=status, message=message) for check in checks(assignment)),
         notes=(message,),
         environment=_made_with("none needed (nothing was run)"),
     )
