@@ -7,7 +7,7 @@ unit a worker, and whoever ends three workers is reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -159,8 +159,8 @@ class Cluster:
         future.add_done_callback(lambda done: self._happened.put((kind, worker, done)))
 
 
-def _take_in(*course: Any) -> str:
+def _take_in(data: bytes, name: str, expected: Mapping[str, str], accept_unsandboxed: bool) -> str:
     """On a worker."""
     from distributed import get_worker
 
-    return host.take_in(*course, place=get_worker().local_directory)
+    return host.take_in(data, name, expected, accept_unsandboxed, get_worker().local_directory)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from grader.batch.unit import LOSSES, Graded, Trouble, Unit, given_up
@@ -54,31 +55,34 @@ def work(crew: Crew, assignment: Assignment, units: Iterable[Unit]) -> Iterator[
     Raises:
         BatchError: the crew is at its end, or the course is at fault; what was yielded stays good.
     """
-    waiting, again, idle = iter(units), deque[Unit](), deque[str]()
-    upcoming = next(waiting, None)
+    waiting, todo, idle = iter(units), deque[Unit](), deque[str]()
     held: dict[str, Unit] = {}
     losses: Counter[str] = Counter()
-    while upcoming or again or held:
-        while idle and (upcoming or again):
-            if again:
-                unit = again.popleft()
-            else:
-                unit, upcoming = upcoming, next(waiting, None)
-            worker = idle.popleft()
+    done: tuple[Unit, Graded] | None = None
+    todo.extend(islice(waiting, 1))
+    while todo or held or done:
+        while idle and todo:
+            worker, unit = idle.popleft(), todo.popleft()
             held[worker] = unit
             crew.give(worker, unit)
+            if not todo:
+                todo.extend(islice(waiting, 1))
+        if done:  # only now, so that no worker waits for whoever keeps the result
+            yield done
+            done = None
+            continue
         failed = None
         match crew.event():
             case Ready(worker):
                 idle.append(worker)
             case Finished(worker, Graded() as graded):
                 idle.append(worker)
-                yield held.pop(worker), graded
+                done = held.pop(worker), graded
             case Finished(worker, Trouble(message=reason, course=at_fault)):
                 idle.append(worker)
+                failed = held.pop(worker)
                 if at_fault:
                     raise BatchError(reason)
-                failed = held.pop(worker)
             case Lost(worker, reason):
                 if worker in idle:
                     idle.remove(worker)
@@ -86,6 +90,6 @@ def work(crew: Crew, assignment: Assignment, units: Iterable[Unit]) -> Iterator[
         if failed:
             losses[failed.student] += 1
             if losses[failed.student] < LOSSES:
-                again.append(failed)
+                todo.append(failed)
             else:
-                yield failed, given_up(assignment, failed, reason)
+                done = failed, given_up(assignment, failed, reason)

@@ -12,17 +12,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
+from typing import Any
 
 from grader.batch.crew import Finished, Lost, Ready
-from grader.batch.unit import Graded, Trouble, Unit, do
+from grader.batch.unit import LOSSES, Graded, Trouble, Unit, do
+from grader.errors import BatchError, SandboxError
+from grader.grade import require_sandbox
 from grader.model import Assignment
 from grader.sandbox import launch
 
@@ -34,19 +37,23 @@ class Here:
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
-        self._next: Ready | Finished = Ready("here")
+        self._given: Unit | None = None
 
     def give(self, worker: str, unit: Unit) -> None:
-        self._next = Finished(worker, do(self._assignment, unit))
+        self._given = unit
 
     def event(self) -> Ready | Finished:
-        return self._next
+        return Finished("here", do(self._assignment, self._given)) if self._given else Ready("here")
 
 
 @contextmanager
-def pool(assignment: Assignment, jobs: int) -> Iterator[Pool]:
-    """That many workers; when the context ends they end at once, whatever they do."""
-    crew = Pool(assignment, jobs)
+def pool(assignment: Assignment, jobs: int, *, accept_unsandboxed: bool) -> Iterator[Pool]:
+    """That many workers; when the context ends they end at once, whatever they do.
+
+    Raises:
+        SandboxError: this machine cannot keep submissions apart, and that is not accepted.
+    """
+    crew = Pool(assignment, jobs, accept_unsandboxed)
     try:
         yield crew
     finally:
@@ -56,28 +63,37 @@ def pool(assignment: Assignment, jobs: int) -> Iterator[Pool]:
 class Pool:
     """Worker processes, each replaced when it dies."""
 
-    def __init__(self, assignment: Assignment, jobs: int) -> None:
-        self._assignment = assignment
-        self._events: SimpleQueue[Ready | Finished | Lost] = SimpleQueue()
+    def __init__(self, assignment: Assignment, jobs: int, accept_unsandboxed: bool) -> None:
+        self._begin = (assignment, accept_unsandboxed)
+        self._events: SimpleQueue[tuple[str, Future[Any]]] = SimpleQueue()
         self._workers: dict[str, _Worker] = {}
         self._names = map(str, count(1))
+        self._stillborn = 0  # workers in a row that ended before they could do anything
         for _ in range(jobs):
             self._start()
 
     def give(self, worker: str, unit: Unit) -> None:
-        try:
-            future = self._workers[worker].executor.submit(_do, unit)
-        except BrokenProcessPool:  # it died while it waited
-            self._events.put(Lost(worker, DIED))
-        else:
-            future.add_done_callback(lambda done: self._events.put(_ended(worker, done)))
+        self._run(worker, _do, unit)
 
     def event(self) -> Ready | Finished | Lost:
-        event = self._events.get()
-        if isinstance(event, Lost):
-            self._workers.pop(event.worker).end()
-            self._start()
-        return event
+        while True:
+            name, future = self._events.get()
+            worker = self._workers[name]
+            if future.exception():
+                del self._workers[name]
+                worker.end()
+                self._stillborn += not worker.ready
+                if self._stillborn >= LOSSES:
+                    raise BatchError(f"Workers end as soon as they are started: {future.exception()}")
+                self._start()
+                return Lost(name, DIED)
+            if worker.ready:
+                return Finished(name, future.result())
+            if refusal := future.result():
+                raise SandboxError(refusal)
+            self._workers[name] = replace(worker, ready=True)
+            self._stillborn = 0
+            return Ready(name)
 
     def close(self) -> None:
         """End all workers and wait until they are gone."""
@@ -89,20 +105,23 @@ class Pool:
     def _start(self) -> None:
         name = next(self._names)
         theirs, ours = _context().Pipe(duplex=False)
-        self._workers[name] = _Worker(ProcessPoolExecutor(1, _context(), _begin, (self._assignment, theirs)), ours)
-        self._events.put(Ready(name))
+        self._workers[name] = _Worker(ProcessPoolExecutor(1, _context(), _begin, (theirs,)), ours)
+        self._run(name, _take_in, *self._begin)
 
-
-def _ended(name: str, future: Future[Graded | Trouble]) -> Finished | Lost:
-    if future.cancelled() or future.exception():
-        return Lost(name, DIED)
-    return Finished(name, future.result())
+    def _run(self, name: str, function: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            future = self._workers[name].executor.submit(function, *arguments)
+        except BrokenProcessPool as error:  # it died while it waited
+            future = Future()
+            future.set_exception(error)
+        future.add_done_callback(lambda done: self._events.put((name, done)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
     executor: ProcessPoolExecutor
     lifeline: Connection  # the worker lives as long as this end of it is open
+    ready: bool = False
 
     def end(self) -> None:
         self.lifeline.close()
@@ -121,13 +140,9 @@ def _context() -> multiprocessing.context.BaseContext:
 _assignment: Assignment | None = None  # in a worker
 
 
-def _begin(assignment: Assignment, lifeline: Connection) -> None:
+def _begin(lifeline: Connection) -> None:
     """In a new worker."""
-    global _assignment
-    import grader.batch.warm  # noqa: F401
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started it decides
-    _assignment = assignment
     threading.Thread(target=_live, args=(lifeline,), daemon=True).start()
 
 
@@ -136,6 +151,19 @@ def _live(lifeline: Connection) -> None:
     wait([lifeline])
     launch.close()
     os._exit(0)
+
+
+def _take_in(assignment: Assignment, accept_unsandboxed: bool) -> str:
+    """In a worker, first: load everything, and find the sandbox; returns why it must not grade, and "" if it may."""
+    global _assignment
+    import grader.batch.warm  # noqa: F401
+
+    try:
+        require_sandbox(accept_unsandboxed)
+    except SandboxError as error:
+        return str(error)
+    _assignment = assignment
+    return ""
 
 
 def _do(unit: Unit) -> Graded | Trouble:

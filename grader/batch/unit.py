@@ -46,12 +46,20 @@ class Packed:
     def digest(self) -> str:
         """SHA-256 of all that grading sees of it."""
         total = hashlib.sha256()
-        texts = [*self.listed, *(text for item in sorted(self.problems.items()) for text in item), self.refused]
-        parts = [text.encode("utf-8", "surrogatepass") for text in (*texts, *self.notes)]
-        parts += [part for name in sorted(self.data) for part in (name.encode("utf-8", "surrogatepass"), self.data[name])]
-        for part in parts:
+        texts = [self.refused, *self.listed, *self.notes, *(text for item in self.problems.items() for text in item)]
+        parts = [text.encode("utf-8", "surrogatepass") for text in [*texts, *self.data]]
+        for part in [*parts, *self.data.values()]:
             total.update(len(part).to_bytes(8, "big") + part)
         return total.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """What a result depends on: the same key, the same report."""
+
+    student: str
+    version: str  # of the assignment
+    submission: str  # SHA-256 of what was handed in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,10 @@ class Unit:
     version: str
     student: str
     handed: Packed
+
+    @property
+    def key(self) -> Key:
+        return Key(student=self.student, version=self.version, submission=self.handed.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

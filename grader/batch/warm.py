@@ -7,9 +7,10 @@ import os
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy reads them
 
-import grader.batch.unit  # noqa: E402, F401
-import hypothesis  # noqa: E402, F401
-import pytest  # noqa: E402, F401
-import torch  # noqa: E402
+import hypothesis  # noqa: F401
+import pytest  # noqa: F401
+import torch
+
+import grader.batch.unit  # noqa: F401
 
 torch.set_num_threads(1)
