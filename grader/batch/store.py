@@ -40,6 +40,10 @@ class Entry:
     score: float
     points: tuple[tuple[str, float | None], ...]  # by task; None where they are open
 
+    @property
+    def is_open(self) -> bool:
+        return any(points is None for _, points in self.points)
+
 
 @contextmanager
 def open_store(folder: Path, assignment: str) -> Iterator[Store]:
@@ -153,6 +157,17 @@ class Store:
             raise BatchError(NO_ROOM.format(self.folder / RESULTS, error.strerror)) from None
         self._note(line, self._end)
         self._end += len(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; errors: BatchError."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.write_text(text, encoding="utf-8", errors="backslashreplace")
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise BatchError(NO_ROOM.format(path, error.strerror)) from None
 
 
 def _now() -> str:
