@@ -64,7 +64,7 @@ class Pool:
     """Worker processes, each replaced when it dies."""
 
     def __init__(self, assignment: Assignment, jobs: int, accept_unsandboxed: bool) -> None:
-        self._begin = (assignment, accept_unsandboxed)
+        self._course = (assignment, accept_unsandboxed, os.environ.get(launch.VARIABLE, ""))
         self._events: SimpleQueue[tuple[str, Future[Any]]] = SimpleQueue()
         self._workers: dict[str, _Worker] = {}
         self._names = map(str, count(1))
@@ -106,7 +106,7 @@ class Pool:
         name = next(self._names)
         theirs, ours = _context().Pipe(duplex=False)
         self._workers[name] = _Worker(ProcessPoolExecutor(1, _context(), _begin, (theirs,)), ours)
-        self._run(name, _take_in, *self._begin)
+        self._run(name, _take_in, *self._course)
 
     def _run(self, name: str, function: Callable[..., Any], *arguments: Any) -> None:
         try:
@@ -153,11 +153,16 @@ def _live(lifeline: Connection) -> None:
     os._exit(0)
 
 
-def _take_in(assignment: Assignment, accept_unsandboxed: bool) -> str:
-    """In a worker, first: load everything, and find the sandbox; returns why it must not grade, and "" if it may."""
+def _take_in(assignment: Assignment, accept_unsandboxed: bool, level: str) -> str:
+    """In a worker, first: load everything, and find the sandbox; returns why it must not grade, and "" if it may.
+
+    Args:
+        level: that is asked for; the process that workers are forked from may have been told of another.
+    """
     global _assignment
     import grader.batch.warm  # noqa: F401
 
+    os.environ[launch.VARIABLE] = level
     try:
         require_sandbox(accept_unsandboxed)
     except SandboxError as error:
