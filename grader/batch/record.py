@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Mark:
         mark: "all" begins a run that grades everything, "changed" one that keeps what is still right; "end" ends it.
     """
 
-    mark: str
+    mark: Literal["all", "changed", "end"]
     assignment: str
     at: str  # when, UTC, ISO 8601
 
