@@ -71,7 +71,9 @@ def test_a_unit_that_fails_twice_is_done_the_third_time(assignment, outcome):
 def test_a_unit_that_fails_three_times_is_reported_and_the_rest_is_done(assignment, outcome, said):
     crew = Scripted(2, {"bob": [outcome] * 9})
     found = run(assignment, crew, units("bob", "ada", "cem", "dan"))
-    assert {name: found[name] for name in ("ada", "cem", "dan")} == {name: graded(name) for name in ("ada", "cem", "dan")}
+    assert {name: found[name] for name in ("ada", "cem", "dan")} == {
+        name: graded(name) for name in ("ada", "cem", "dan")
+    }
     assert found["bob"].report.open_tasks
     assert said in found["bob"].report.notes[0]
     assert crew.given.count("bob") == 3

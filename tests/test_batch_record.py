@@ -82,7 +82,10 @@ def changed(*path, to):
         (b"[" * 100_000, "recursion"),
         (changed("format", to=FORMAT + 1), f'and "format": {FORMAT}'),
         (changed("extra", to=1), "nothing more than the fields of its kind"),
-        (changed("report", "tasks", 0, "covers", to=[1]), r"Expected `str`, got `int` - at `$.report.tasks[0].covers[0]`"),
+        (
+            changed("report", "tasks", 0, "covers", to=[1]),
+            r"Expected `str`, got `int` - at `$.report.tasks[0].covers[0]`",
+        ),
         (changed("report", "results", 0, "status", to="okay"), "Invalid enum value 'okay'"),
         (changed("report", "results", 0, "check", "weight", to="1"), "Expected `float`, got `str`"),
         (changed("seconds", to=float("nan")), "expected a number, got NaN"),
@@ -102,6 +105,8 @@ def test_only_what_was_measured_need_not_be_graded_again():
     (result,) = GOOD.report.results
     assert GOOD.measured
     for status in Status:
-        report = Report(student="ada", assignment="hw1", tasks=(), results=(CheckResult(check=result.check, status=status),))
+        report = Report(
+            student="ada", assignment="hw1", tasks=(), results=(CheckResult(check=result.check, status=status),)
+        )
         record = Record(key=GOOD.key, report=report, seconds=0.0, finished="")
         assert record.measured is (status is not Status.ERROR)

@@ -99,7 +99,8 @@ def test_a_line_that_was_cut_off_is_dropped_and_its_submission_graded_again(tmp_
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [(b"{}\n", "no result of ours"), (b"\n", "no result of ours"), (b"\x00" * 30 + b"\n", "no result")]
+    ("line", "said"),
+    [(b"{}\n", "no result of ours"), (b"\n", "no result of ours"), (b"\x00" * 30 + b"\n", "no result")],
 )
 def test_a_line_that_nobody_wrote_stops_before_anything_is_graded(tmp_path, line, said):
     run(tmp_path, "ada")
@@ -131,7 +132,7 @@ def test_two_graders_cannot_use_one_folder_and_a_dead_one_does_not_keep_it(tmp_p
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(BatchError, match="Another grader is at work in .*--out"):
+        with pytest.raises(BatchError, match=r"Another grader is at work in .*--out"):
             run(tmp_path, "ada")
         other.kill()
     assert (tmp_path / LOCK).exists()
@@ -164,7 +165,7 @@ def test_a_full_disk_is_said_and_loses_no_result(tmp_path, room):
     before = (tmp_path / RESULTS).read_bytes()
     with open_store(tmp_path, "hw1") as store:
         store._out = Full(store._out, room)
-        with pytest.raises(BatchError, match="No space left on device.*All results so far are kept"):
+        with pytest.raises(BatchError, match=r"No space left on device.*All results so far are kept"):
             store.add(key("bob"), report("bob"), 1.0)
         assert list(store.entries) == ["ada"]
     assert (tmp_path / RESULTS).read_bytes() == before

@@ -29,6 +29,7 @@ LOOK_SECONDS = 1.0  # how often to see whether the scheduler is still there
 FETCH_SECONDS = 5.0  # for a result that a worker has ready
 DIED = "the worker that graded it is gone"
 GONE = "The scheduler {} is gone. What was graded is kept: start a scheduler and the same command again to go on."
+ALONE = "{} has no workers: waiting for one"
 NOBODY = "No worker of {} may grade:\n{}"
 
 
@@ -81,7 +82,7 @@ class Cluster:
         client.subscribe_topic(TOPIC, self._hear)
         workers = client.nthreads()
         if not workers:
-            say(f"{address} has no workers yet: waiting for one")
+            say(ALONE.format(address))
         for worker in workers:
             self._happened.put(("add-worker", worker, None))
 
@@ -97,6 +98,8 @@ class Cluster:
                     self._submit("taken in", worker, _take_in, *self._course)
                 case "remove-worker" if self._knows(worker):
                     self._forget(worker)
+                    if not (self._running or self._waiting or self._refused):
+                        self._say(ALONE.format(self._address))
                     return Lost(worker, DIED)
                 case "taken in" | "graded" if future and future is self._running.get(worker):
                     if (event := self._ended(kind, worker, future)) is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.errors import GraderError, SubmissionError
-from grader.files import FILE_BYTES, Files, size
+from grader.files import FILE_BYTES, Files, is_work, size
 from grader.grade import grade_path, unmeasured
 from grader.ingest import opened
 from grader.model import Assignment, Report
@@ -107,12 +107,14 @@ def pack(path: Path | Files, assignment: Assignment) -> Packed:
         return Packed(refused=str(error), notes=files.notes)
     data: dict[str, bytes] = {}
     problems: dict[str, str] = {}
-    for name in needed(listed, assignment.modules):
+    wanted = needed(listed, assignment.modules)
+    for name in wanted:
         try:
             data[name] = files.read(name, limit_of(name))
         except SubmissionError as error:
             problems[name] = str(error)
-    return Packed(listed=listed, data=data, problems=problems, notes=files.notes)
+    seen = tuple(name for name in listed if name in wanted or is_work(name))  # what else lies there changes nothing
+    return Packed(listed=seen or listed, data=data, problems=problems, notes=files.notes)
 
 
 def do(assignment: Assignment, unit: Unit) -> Graded | Trouble:
