@@ -13,7 +13,11 @@ import grader
 from grader.errors import GraderError
 
 if TYPE_CHECKING:
+    from grader.batch.engine import Where
     from grader.files import Files
+    from grader.model import Assignment
+
+INTERRUPTED = 130  # as a shell says it of Ctrl-C
 
 
 class _Commands(click.Group):
@@ -96,45 +100,55 @@ def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | Non
 @click.argument("assignment")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the scores there.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that grade; as many as there are processors.")
+@click.option("--scheduler", metavar="ADDRESS", help="Grade on the workers of this Dask scheduler (tcp://host:8786).")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the results of a class there; graded/ASSIGNMENT in the course folder, if not given.",
+)
+@click.option("--changed", is_flag=True, help="Grade only what changed since the last run: submission, checks, grader.")
 @click.option("--accept-unsandboxed", is_flag=True, help="Grade even where submissions cannot be kept apart (level E).")
 @click.pass_context
 def grade(
-    ctx: click.Context, assignment: str, paths: tuple[Path, ...], csv_file: Path | None, accept_unsandboxed: bool
+    ctx: click.Context,
+    assignment: str,
+    paths: tuple[Path, ...],
+    csv_file: Path | None,
+    jobs: int | None,
+    scheduler: str | None,
+    out: Path | None,
+    changed: bool,
+    accept_unsandboxed: bool,
 ) -> None:
     """Grade files, notebooks or folders for ASSIGNMENT, without nbgrader.
 
     A folder that holds one folder for each student, such as submitted/, is a whole class. A zip is one student's, or
-    the download of a learning platform.
+    the download of a learning platform. The results of a class are kept as they come: start the same command again,
+    and a run that was cut short goes on.
     """
     from grader.assignment import load_assignment
-    from grader.grade import grade_path, require_sandbox
-    from grader.report import as_csv, make_console, show_class, show_report
+    from grader.batch.engine import Where
+    from grader.machine import worker_count
     from grader.text import plain
 
     if csv_file and not csv_file.resolve().parent.is_dir():
         raise click.BadParameter(f"there is no folder {csv_file.parent}", param_hint="--csv")
-    work, console = load_assignment(ctx.obj(), assignment), make_console()
-    require_sandbox(accept_unsandboxed)
+    if jobs and scheduler:
+        raise click.UsageError("--jobs is of this machine, --scheduler of others: give one of them.")
+    work = load_assignment(ctx.obj(), assignment)
     found = [entry for path in paths for entry in submissions(path, assignment)]
     if twice := [name for name, times in Counter(name for name, _ in found).items() if times > 1]:
         names = ", ".join(plain(name) for name in twice)
         raise click.BadParameter(
             f"{names}: handed in by more than one of these. Name each student's work once.", param_hint="PATHS"
         )
-    reports = []
-    for student, path in found:
-        reports.append(grade_path(work, path, student))
-        if len(found) > 1:
-            line = f"{plain(student)}: {reports[-1].score:.4g} / {reports[-1].max_score:g}"
-            console.print(line, markup=False)
-    if len(reports) == 1:
-        show_report(console, reports[0])
-    else:
-        show_class(console, reports)
-    if csv_file:
-        csv_file.write_text(as_csv(reports), encoding="utf-8")
-        console.print(f"Scores: {csv_file}", markup=False)
-    sys.exit(1 if any(report.open_tasks for report in reports) else 0)
+    if len(found) == 1 and not (scheduler or out or changed):
+        sys.exit(_grade_one(work, *found[0], csv_file, accept_unsandboxed))
+    where = Where(
+        jobs=min(jobs or worker_count(), len(found)), scheduler=scheduler or "", accept_unsandboxed=accept_unsandboxed
+    )
+    sys.exit(_grade_class(work, found, out or work.root / "graded" / assignment, csv_file, where, changed=changed))
 
 
 @main.command()
@@ -170,6 +184,53 @@ def demo(ctx: click.Context, assignment: str, into: Path) -> None:
     from grader.report import make_console
 
     run_demo(make_console(), ctx.obj(), assignment, into)
+
+
+def _grade_one(
+    assignment: Assignment, student: str, handed: Path | Files, csv_file: Path | None, accept_unsandboxed: bool
+) -> int:
+    """Grade one submission, here, and keep nothing; returns the exit status."""
+    from grader.grade import grade_path, require_sandbox
+    from grader.report import as_csv, make_console, show_report
+
+    require_sandbox(accept_unsandboxed)
+    report = grade_path(assignment, handed, student)
+    show_report(make_console(), report)
+    if csv_file:
+        csv_file.write_text(as_csv([report]), encoding="utf-8")
+    return 1 if report.open_tasks else 0
+
+
+def _grade_class(
+    assignment: Assignment,
+    found: list[tuple[str, Path | Files]],
+    out: Path,
+    csv_file: Path | None,
+    where: Where,
+    *,
+    changed: bool,
+) -> int:
+    """Grade a class into a folder, and show the whole of it; returns the exit status."""
+    from grader.batch.course import changes, grade_class
+    from grader.batch.progress import Watch
+    from grader.batch.store import open_store, write_text
+    from grader.report import as_csv, make_console, show_class
+
+    console, students = make_console(), [student for student, _ in found]
+    with open_store(out, assignment.name) as store:
+        try:
+            with Watch(console, len(found)) as watch:
+                grade_class(assignment, found, store, where, watch, changed=changed)
+        except KeyboardInterrupt:
+            click.echo(f"Stopped. {len(store.entries)} results are kept in {out}: the same command goes on.", err=True)
+            return INTERRUPTED
+        scores = as_csv(store.report(student) for student in students)
+        for file in [out / "scores.csv", *([csv_file] if csv_file else [])]:
+            write_text(file, scores)
+        show_class(console, (store.report(student) for student in students))
+        for line in [*changes(store, students), *watch.summary(), f"Results and scores: {out}"]:
+            console.print(line, markup=False, soft_wrap=True)
+        return 1 if any(store.entries[student].is_open for student in students) else 0
 
 
 def submissions(path: Path, assignment: str) -> list[tuple[str, Path | Files]]:

@@ -5,6 +5,7 @@ GraderError                    something a person can mend; its text says how (i
 ├── CourseError                a course folder or an assignment.toml is not as it should be
 ├── SubmissionError            a submission cannot be read: missing, empty, broken, not UTF-8, ...
 ├── SandboxError               this machine cannot isolate a submission as it was asked to
+├── BatchError                 many submissions cannot be graded on: workers, cluster, or the folder of results
 └── WireError                  a frame from the worker breaks the rules
 SubmissionGone(BaseException)  the worker that held the submission is gone
 ├── SubmissionCrashed          it ended its own process
@@ -41,6 +42,10 @@ class SubmissionError(GraderError):
 
 class SandboxError(GraderError):
     """A machine that cannot isolate a submission as it was asked to."""
+
+
+class BatchError(GraderError):
+    """Many submissions that cannot be graded on; what is done so far is kept."""
 
 
 class WireError(GraderError):

@@ -20,7 +20,8 @@ from grader.run import Run
 from grader.sandbox.launch import current
 from grader.sandbox.level import Level
 from grader.submission import read_submission
-from grader.tape import Tape, load, name_of, save
+from grader.tape import Tape, alone, load, save
+from grader.version import ingredients, version_of
 
 ATTEMPTS = 2  # when a check fails through our own fault
 UNSANDBOXED = "UNSANDBOXED"  # how the isolation of a report begins, if there was none worth the name
@@ -82,11 +83,20 @@ def grade(
 
 def unreadable(assignment: Assignment, student: str, message: str) -> Report:
     """The report of a submission that cannot be read: it earns nothing, and every check says why."""
+    return _all_alike(assignment, student, Status.FAILED, message)
+
+
+def unmeasured(assignment: Assignment, student: str, message: str) -> Report:
+    """The report of a submission that we failed to grade: all points are open, and every check says why."""
+    return _all_alike(assignment, student, Status.ERROR, message)
+
+
+def _all_alike(assignment: Assignment, student: str, status: Status, message: str) -> Report:
     return Report(
         student=student,
         assignment=assignment.name,
         tasks=assignment.tasks,
-        results=tuple(CheckResult(check=check, status=Status.FAILED, message=message) for check in checks(assignment)),
+        results=tuple(CheckResult(check=check, status=status, message=message) for check in checks(assignment)),
         notes=(message,),
         environment=_made_with("none needed (nothing was run)"),
     )
@@ -135,14 +145,15 @@ def tape_of(assignment: Assignment) -> Tape:
 
     A tape that cannot be made now, because no worker can be had, say, is empty, and tried again next time.
     """
-    name = name_of([*_check_files(assignment), *map(assignment.reference, assignment.modules)], assignment.seed)
+    name = version_of(ingredients(assignment))
     if name not in _tapes:
-        tape, whole = load(name), True
-        if tape is None:
-            tape, whole = _recorded(assignment)
-            if not whole:
-                return tape
-            save(tape, name)
+        with alone(name):
+            tape, whole = load(name), True
+            if tape is None:
+                tape, whole = _recorded(assignment)
+                if not whole:
+                    return tape
+                save(tape, name)
         _tapes[name] = tape
     return _tapes[name]
 

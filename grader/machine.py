@@ -48,13 +48,24 @@ def machine(root: Path | None) -> Iterator[Fact]:
 
 
 def cpus(limit: float | None) -> Fact:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_cpus()
     share = (
         ""
         if limit is None or limit >= usable
         else f", for no more than {limit:g} of them at a time (a limit of the control group)"
     )
     return Fact(name="processors", value=f"{usable} of {os.cpu_count()}{share}")
+
+
+def usable_cpus() -> int:
+    """The processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_count() -> int:
+    """How many processes can compute at a time: processors, or the share of them that the control group allows."""
+    _, share = cgroup_limits()
+    return max(1, usable_cpus() if share is None else min(usable_cpus(), int(share)))
 
 
 def memory(limit: int | None, meminfo: Path = Path("/proc/meminfo")) -> Fact:

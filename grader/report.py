@@ -84,11 +84,11 @@ def show_report(console: Console, report: Report, *, hidden: bool = True) -> Non
             console.print(_text(f"note: {note}"), soft_wrap=True)
     environment = "  ".join(f"{key}: {value}" for key, value in report.environment.items())
     console.print(_text(environment, style="dim"), soft_wrap=True)
-    _show_stamp(console, [report])
+    _show_stamp(console, _is_bare(report))
 
 
-def _show_stamp(console: Console, reports: Iterable[Report]) -> None:
-    if any(_isolation(report).startswith(UNSANDBOXED) for report in reports):
+def _show_stamp(console: Console, bare: bool) -> None:
+    if bare:
         console.print(Text(STAMP, style="bold red"), soft_wrap=True)
 
 
@@ -116,16 +116,18 @@ def _show_result(console: Console, result: CheckResult, told: set[str]) -> None:
         told.add(text)
 
 
-def show_class(console: Console, reports: Sequence[Report]) -> None:
-    """A class: one line a submission."""
+def show_class(console: Console, reports: Iterable[Report]) -> None:
+    """A class: one line a submission; no report is kept."""
     table = make_table("student", "score", last="what cost points", numbers=("score",))
+    bare = False
     for report in reports:
         lost = [task for task in report.tasks if report.score_of(task) != task.points]
         why = ", ".join(f"{task.name} {_points(report.score_of(task))}/{task.points:g}" for task in lost)
         score = f"{report.score:.4g} / {report.max_score:g}"
         table.add_row(_text(report.student, limit=NAME), score, _text(_one_reason(report) or why))
+        bare = bare or _is_bare(report)
     console.print(table)
-    _show_stamp(console, reports)
+    _show_stamp(console, bare)
 
 
 def _one_reason(report: Report) -> str:
@@ -136,16 +138,19 @@ def _one_reason(report: Report) -> str:
 
 def as_csv(reports: Iterable[Report]) -> str:
     """One row a submission: student, score, maximum, the points of each task, isolation; open points stay empty."""
-    reports = list(reports)
-    names = list(dict.fromkeys(task.name for report in reports for task in report.tasks))
+    names: dict[str, None] = {}
+    rows = []
+    for report in reports:
+        scores = {task.name: report.score_of(task) for task in report.tasks}
+        names |= dict.fromkeys(scores)
+        whole = [_inert(report.student), report.assignment, f"{report.score:.6g}", f"{report.max_score:g}"]
+        rows.append((whole, scores, _isolation(report)))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["student", "assignment", "score", "max_score", *names, "isolation"])
-    for report in reports:
-        scores = {task.name: report.score_of(task) for task in report.tasks}
-        row = ["" if scores.get(name) is None else f"{scores[name]:.6g}" for name in names]
-        whole = [_inert(report.student), report.assignment, f"{report.score:.6g}", f"{report.max_score:g}"]
-        writer.writerow([*whole, *row, _isolation(report)])
+    for whole, scores, isolation in rows:
+        points = [scores.get(name) for name in names]
+        writer.writerow([*whole, *("" if earned is None else f"{earned:.6g}" for earned in points), isolation])
     return out.getvalue()
 
 
@@ -210,6 +215,10 @@ def _outcome(attempt: Attempt | None) -> Text:
     kind = plain(attempt.stopped.partition(":")[0], NAME)
     said = STOPPED.get(kind, kind) or ("works" if attempt.good else "it got through")
     return Text(said, style="" if attempt.good else "bold red")
+
+
+def _is_bare(report: Report) -> bool:
+    return _isolation(report).startswith(UNSANDBOXED)
 
 
 def _isolation(report: Report) -> str:

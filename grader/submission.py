@@ -11,7 +11,7 @@ import ast
 import codecs
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from grader.errors import SubmissionError
@@ -38,7 +38,7 @@ def read_submission(path: Path | Files, assignment: Assignment, student: str = "
     notes = list(files.notes)
     for module in assignment.modules:
         name, said = choose(files, module)
-        modules[module] = cells_of(files.read(name, _limit(name)), name)
+        modules[module] = cells_of(files.read(name, limit_of(name)), name)
         notes += said
     return Submission(student=student, assignment=assignment.name, modules=modules, notes=tuple(notes))
 
@@ -50,19 +50,28 @@ def choose(files: Files, module: str) -> tuple[str, tuple[str, ...]]:
     something in the .py. With neither, a single file of another name is taken for it.
     """
     names = files.names()
-    named = [name for name in (f"{module}.ipynb", f"{module}.py") if name in names]
+    named, others = _candidates(names, module)
     if len(named) == 2:
         return _of_both(files, *named)
     if named:
         return named[0], ()
-    others = [name for name in names if is_work(name)]
-    for ending in (".ipynb", ".py"):
-        same = [name for name in others if name.endswith(ending)]
-        if len(same) == 1:
-            note = f"{plain(same[0])} was taken for {module}{ending}. Please keep the name that was given."
-            return same[0], (note,)
-    held = ", ".join(plain(name, 60) for name in (others or names)[:8]) or "nothing that can be graded"
+    for name in others[:1]:
+        kept = f"{module}{Path(name).suffix}"
+        return name, (f"{plain(name)} was taken for {kept}. Please keep the name that was given.",)
+    held = ", ".join(plain(name, 60) for name in (_work(names) or names)[:8]) or "nothing that can be graded"
     raise SubmissionError(f"Neither {module}.ipynb nor {module}.py was handed in (found: {held}).")
+
+
+def needed(names: Iterable[str], modules: Iterable[str]) -> tuple[str, ...]:
+    """Of the files that were handed in, those that reading the modules may open."""
+    names = tuple(names)
+    found = [_candidates(names, module) for module in modules]
+    return tuple(dict.fromkeys(name for named, others in found for name in named or others[:1]))
+
+
+def limit_of(name: str) -> int:
+    """Bytes that a file may have: a notebook holds pictures, a .py file does not."""
+    return FILE_BYTES if name.endswith(".ipynb") else CODE_BYTES
 
 
 def find(path: Path, module: str) -> tuple[Path, tuple[str, ...]]:
@@ -77,7 +86,7 @@ def find(path: Path, module: str) -> tuple[Path, tuple[str, ...]]:
 
 def read_cells(path: Path) -> tuple[Cell, ...]:
     """The code of a .py file (one cell) or of a notebook."""
-    return cells_of(read_file(path, _limit(path.name)), path.name)
+    return cells_of(read_file(path, limit_of(path.name)), path.name)
 
 
 def cells_of(data: bytes, name: str) -> tuple[Cell, ...]:
@@ -164,8 +173,15 @@ def _of_both(files: Files, notebook: str, module: str) -> tuple[str, tuple[str, 
     return notebook, (note,)
 
 
-def _limit(name: str) -> int:
-    return FILE_BYTES if name.endswith(".ipynb") else CODE_BYTES
+def _work(names: Iterable[str]) -> list[str]:
+    return [name for name in names if is_work(name)]
+
+
+def _candidates(names: Sequence[str], module: str) -> tuple[list[str], list[str]]:
+    """The files of a module's own name; and those of another name that would be taken for it, the best first."""
+    named = [name for name in (f"{module}.ipynb", f"{module}.py") if name in names]
+    of_kind = [[name for name in _work(names) if name.endswith(ending)] for ending in (".ipynb", ".py")]
+    return named, [same[0] for same in of_kind if len(same) == 1]
 
 
 def _text(data: bytes, name: str) -> str:

@@ -3,33 +3,29 @@
 Every submission is graded on the same examples, so they are drawn once, and replayed. Drawing is most of what a check
 costs otherwise. A failure goes back to Hypothesis, which looks for the smallest example that fails.
 
-A tape is kept in a file of the grader's own user, under a name that is a digest of all that it depends on: when
-something changes, there is no file, and the tape is made anew. It holds the secret examples of grading.
+A tape is kept in a file of the grader's own user, under the assignment's version (see `grader.version`): when anything
+changes that decides a score, there is no file, and the tape is made anew. It holds the secret examples of grading.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import platform
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from hypothesis.control import current_build_context
 from hypothesis.database import choices_to_bytes
 from hypothesis.strategies import DataObject
 
-from grader.model import digest
 from grader.remote import Plan
 
-FORMAT = 1
-LIBRARIES = ("hypothesis", "numpy", "torch", "scikit-learn")
-SUFFIX = ".tape"
+SUFFIX, LOCK = ".tape", ".lock"
 KEPT = 20  # tapes in the folder; the oldest make room
 
 
@@ -124,6 +120,17 @@ def load(name: str) -> Tape | None:
     return tape if isinstance(tape, Tape) else None
 
 
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Within: no other grader of this user makes the tape of this name."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            folder = _folder()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(FileLock(folder / f"{name}{LOCK}"))
+        yield
+
+
 def save(tape: Tape, name: str) -> None:
     """Save a tape; where that is not possible it lasts as long as this process."""
     folder = _folder()
@@ -135,14 +142,7 @@ def save(tape: Tape, name: str) -> None:
         tapes = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
         for old in tapes[:-KEPT]:
             old.unlink()
-
-
-def name_of(files: Iterable[Path], seed: str) -> str:
-    """The name of the tape that belongs to check files, references and a seed, with this grader and these libraries."""
-    own = sorted(Path(__file__).parent.rglob("*.py"))
-    parts = [str(FORMAT), platform.python_version(), platform.machine(), seed]
-    parts += [f"{library} {version(library)}" for library in LIBRARIES]
-    return digest([*parts, *(path.read_text("utf-8") for path in [*files, *own])])
+            old.with_suffix(LOCK).unlink(missing_ok=True)
 
 
 def _folder() -> Path:

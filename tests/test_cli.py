@@ -1,6 +1,10 @@
 import csv
+import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -9,11 +13,12 @@ import grader
 from grader.build import build
 from grader.cli import main, submissions
 from grader.doctor import Diagnosis
-from grader.grade import REFUSED, environment
+from grader.grade import REFUSED, environment, grade_path
 from grader.machine import Fact
 from grader.model import Check, CheckResult, Report, Status, Task
 from grader.report import STAMP
 from grader.sandbox import launch
+from tests.batch_course import CLASS, hand_in
 from tests.course import REFERENCE, VARIANT, change, make_course, write
 from tests.zips import link, made
 
@@ -35,6 +40,11 @@ def run(root, *arguments):
     done = CliRunner().invoke(main, ["--course", str(root), *map(str, arguments)])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.output
+
+
+def scores(text):
+    """What the table of a class says."""
+    return dict(re.findall(r"^(\w+) +(\d+ / \d+)", text, re.MULTILINE))
 
 
 def test_version_and_help_need_no_course(tmp_path, monkeypatch):
@@ -146,7 +156,7 @@ def test_a_class_is_graded_one_by_one_and_written_as_csv(root, tmp_path):
     write(root / "submitted/cem/vectors.py", VARIANT.replace("factor.__mul__", "lambda x: 1.0"))
     status, text = run(root, "grade", "hw1", root / "submitted", "--csv", tmp_path / "scores.csv")
     assert status == 0
-    assert text.index("ada: 90 / 90") < text.index("bob: 0 / 90") < text.index("cem: 30 / 90") < text.index("student")
+    assert scores(text) == {"ada": "90 / 90", "bob": "0 / 90", "cem": "30 / 90"}
     assert "vectors 0/60" in text
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
@@ -268,9 +278,9 @@ def test_the_download_of_a_platform_is_a_class(root, tmp_path):
     (tmp_path / "submissions.zip").write_bytes(data)
     status, text = run(root, "grade", "hw1", tmp_path / "submissions.zip")
     assert status == 0
-    assert "doejane: 90 / 90" in text
-    assert "roebob: 90 / 90" in text
-    assert "eve: 0 / 90" in text
+    assert scores(text)["doejane"] == "90 / 90"
+    assert scores(text)["roebob"] == "90 / 90"
+    assert scores(text)["eve"] == "0 / 90"
     assert "because of a file in it: eve_3_13" in text
     assert "submissions.zip: solution.py was left aside, because nothing says whose it is" in text
 
@@ -291,9 +301,9 @@ def test_in_a_folder_each_zip_is_a_student_and_cannot_be_a_class(root, tmp_path)
     assert [student for student, _ in submissions(folder, "hw1")] == ["ada", "eve", "mal"]
     status, text = run(root, "grade", "hw1", folder)
     assert status == 0
-    assert "ada: 90 / 90" in text
-    assert "eve: 0 / 90" in text
-    assert "mal: 0 / 90" in text
+    assert scores(text)["ada"] == "90 / 90"
+    assert scores(text)["eve"] == "0 / 90"
+    assert scores(text)["mal"] == "0 / 90"
 
 
 @pytest.mark.parametrize(("data", "said"), [(b"no zip", "is no zip that can be read"), (made(), "holds no submission")])
@@ -309,3 +319,90 @@ def test_a_pipe_is_neither_read_nor_waited_for(root, tmp_path):
     status, text = run(root, "grade", "hw1", tmp_path / "vectors.py")
     assert status == 0
     assert "There is no file vectors.py" in text
+
+
+# Classes
+
+
+@pytest.fixture
+def submitted(root):
+    return hand_in(root / "submitted", CLASS)
+
+
+def test_a_class_is_kept_in_the_course_folder_unless_another_is_named(root, submitted, tmp_path):
+    status, text = run(root, "grade", "hw1", submitted, "--jobs", "1")
+    assert status == 0
+    assert text.splitlines()[-1] == f"Results and scores: {root / 'graded/hw1'}"
+    assert sorted(path.name for path in (root / "graded/hw1").iterdir()) == ["lock", "results.jsonl", "scores.csv"]
+    status, _ = run(root, "grade", "hw1", submitted, "--jobs", "2", "--out", tmp_path / "out")
+    assert status == 0
+    assert (tmp_path / "out/scores.csv").read_text() == (root / "graded/hw1/scores.csv").read_text()
+
+
+def test_one_submission_leaves_no_file_unless_that_is_asked_for(root, tmp_path):
+    write(tmp_path / "vectors.py", VARIANT)
+    run(root, "grade", "hw1", tmp_path / "vectors.py")
+    assert not (root / "graded").exists()
+    status, text = run(root, "grade", "hw1", tmp_path / "vectors.py", "--out", tmp_path / "out")
+    assert (status, scores(text)) == (0, {"vectors": "90 / 90"})
+    assert (tmp_path / "out/results.jsonl").exists()
+
+
+def test_changed_grades_what_changed_and_says_what_that_did_to_scores(root, submitted):
+    run(root, "grade", "hw1", submitted, "--jobs", "1")
+    write(submitted / "fay/hw1/vectors.py", VARIANT)
+    status, text = run(root, "grade", "hw1", submitted, "--changed", "--jobs", "1")
+    assert status == 0
+    assert "fay: 0 → 90 (norm 0 → 30, vectors 0 → 60)" in text
+    assert "Graded 1 of 6 submissions" in text
+    assert "5 results were there already and are still right" in text
+
+
+def test_open_points_of_a_class_are_exit_status_1(root, submitted, monkeypatch):
+    monkeypatch.setattr("grader.batch.unit.grade_path", lambda *_: 1 / 0)
+    status, text = run(root, "grade", "hw1", submitted, "--jobs", "1")
+    assert status == 1
+    assert "Could not be graded, through no fault of theirs: ada (Grading this submission failed 3 times" in text
+
+
+def test_ctrl_c_keeps_the_results_and_says_how_to_go_on(root, submitted, monkeypatch):
+    def interrupted(assignment, handed, student):
+        if student == "cem":
+            raise KeyboardInterrupt
+        return grade_path(assignment, handed, student)
+
+    monkeypatch.setattr("grader.batch.unit.grade_path", interrupted)
+    status, text = run(root, "grade", "hw1", submitted, "--jobs", "1")
+    assert status == 130
+    assert text == f"Stopped. 2 results are kept in {root / 'graded/hw1'}: the same command goes on.\n"
+    monkeypatch.undo()
+    status, text = run(root, "grade", "hw1", submitted, "--jobs", "1")
+    assert status == 0
+    assert "2 results were there already" in text
+
+
+def test_jobs_and_a_scheduler_exclude_each_other(root, submitted):
+    status, text = run(root, "grade", "hw1", submitted, "--jobs", "2", "--scheduler", "tcp://x:1")
+    assert status == 2
+    assert "give one of them" in text
+
+
+def test_a_grader_that_is_killed_in_the_middle_ends_with_the_same_gradebook(root, submitted, tmp_path):
+    for number in range(12):
+        write(submitted / f"s{number:02}/hw1/vectors.py", VARIANT)
+    start = [sys.executable, "-c", "from grader.cli import main; main()", "--course", root]
+    command = [*start, "grade", "hw1", submitted, "--jobs", "2", "--out"]
+    whole = subprocess.run([*command, tmp_path / "whole"], capture_output=True, text=True, check=True)
+    with subprocess.Popen([*command, tmp_path / "out"], stdout=subprocess.DEVNULL) as grader:
+        results = tmp_path / "out/results.jsonl"
+        while not results.exists() or results.read_bytes().count(b"\n") < 4:
+            assert grader.poll() is None
+        grader.kill()
+    kept = results.read_bytes().count(b"\n") - 1
+    again = subprocess.run([*command, tmp_path / "out"], capture_output=True, text=True, check=True)
+    assert f"{kept} results were there already" in again.stdout
+    assert (tmp_path / "out/scores.csv").read_bytes() == (tmp_path / "whole/scores.csv").read_bytes()
+    assert scores(again.stdout) == scores(whole.stdout)
+    lines = [json.loads(line) for line in results.read_bytes().splitlines()]
+    names = [line["key"]["student"] for line in lines if "key" in line]
+    assert len(names) == len(set(names)) == 18
