@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -10,9 +12,12 @@ from nbformat.v4 import new_output
 
 import grader.gradebook.autograde as autograde_module
 from grader.build import build
+from grader.errors import NotStarted, SubmissionGone
+from grader.grade import unmeasured
 from grader.gradebook.handin import handed_notebook, read_cells
 from grader.model import Assignment, Cell, Check, CheckResult, Report, Status, Submission
 
+Grade = Callable[[Path, Assignment, str], tuple[Submission | None, Report]]
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HIDDEN = "the_hidden_name"
 SECRET_ANSWER = "return 2 * x  # the reference"
@@ -110,6 +115,21 @@ def toy_grade(folder: Path, assignment: Assignment, student: str) -> tuple[Submi
     return submission, Report(student=student, assignment="hw1", tasks=tasks, results=toy_results(whole))
 
 
+def toy_grades(grade: Grade = toy_grade) -> Any:
+    """In the place of `grade_folders`: grades one after the other, in this process."""
+
+    def grade_folders(
+        work: Iterable[tuple[str, Path]], assignment: Assignment, *others: Any
+    ) -> Iterator[tuple[str, Submission | None, Report]]:
+        for student, folder in work:
+            try:
+                yield student, *grade(folder, assignment, student)
+            except (Exception, SubmissionGone, NotStarted) as error:
+                yield student, None, unmeasured(assignment, student, str(error))
+
+    return grade_folders
+
+
 def toy_results(source: str) -> tuple[CheckResult, ...]:
     def result(name: str, task: str, good: bool, *, hidden: bool = False) -> CheckResult:
         status = Status.PASSED if good else Status.FAILED
@@ -129,7 +149,7 @@ def course_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The course as a fresh clone has it, and the current folder."""
     root = make_course(folder / "course")
     monkeypatch.chdir(root)
-    monkeypatch.setattr(autograde_module, "grade_folder", toy_grade)
+    monkeypatch.setattr(autograde_module, "grade_folders", toy_grades())
     return root
 
 

@@ -74,8 +74,8 @@ def test_the_course_of_this_project_can_be_read_by_nbgrader() -> None:
 def test_the_commands_work_from_a_shell_where_no_environment_is_activated(tmp_path: Path) -> None:
     course = make_course(tmp_path / "course")
     with (course / "nbgrader_config.py").open("a") as config:
-        config.write("import grader.gradebook.autograde\nfrom tests.gradebook_course import toy_grade\n")
-        config.write("grader.gradebook.autograde.grade_folder = toy_grade\n")
+        config.write("import grader.gradebook.autograde\nfrom tests.gradebook_course import toy_grades\n")
+        config.write("grader.gradebook.autograde.grade_folders = toy_grades()\n")
     hand_in(course, "ada", tiny__py=DOUBLE)
     program = Path(sys.executable).with_name("nbgrader")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}

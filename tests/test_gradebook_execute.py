@@ -28,6 +28,7 @@ from tests.gradebook_course import (
     hand_in,
     nbgrader,
     toy_grade,
+    toy_grades,
 )
 
 ALLOWANCE = Allowance(seconds=60, cell_seconds=30, limits=Limits(memory_mb=1024))
@@ -310,7 +311,7 @@ def test_scores_and_their_cells_are_the_same_whether_notebooks_are_executed_or_n
     course = course_in(tmp_path, monkeypatch)
     assert nbgrader("generate_assignment", "hw1") == 0
     monkeypatch.setattr("grader.grade.require_sandbox", lambda accept: None)
-    monkeypatch.setattr(autograde_module, "grade_folder", only_solutions)
+    monkeypatch.setattr(autograde_module, "grade_folders", toy_grades(only_solutions))
     honest = with_extras(answered(course, double=DOUBLE, halve=HALVE, plot_it=PLOT), "shift = 3", kernel="mine")
     kill = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
     hand_in(course, "ada", tiny__ipynb=honest)

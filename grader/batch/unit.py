@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.errors import GraderError, SubmissionError
+from grader.errors import GraderError, NotStarted, SubmissionError, SubmissionGone
 from grader.files import FILE_BYTES, Files, is_work, size
 from grader.grade import grade_path, unmeasured
 from grader.ingest import opened
@@ -126,7 +126,7 @@ def do(assignment: Assignment, unit: Unit) -> Graded | Trouble:
             return Trouble(message=f"{assignment.name} was changed while it was graded: start again", course=True)
     except GraderError as error:
         return Trouble(message=str(error), course=True)
-    except Exception as error:
+    except (Exception, SubmissionGone, NotStarted) as error:
         return Trouble(message=f"{type(error).__name__}: {plain(str(error))}")
     return Graded(report=report, seconds=time.perf_counter() - began)
 

@@ -14,7 +14,9 @@ import json
 import re
 import shutil
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -23,19 +25,30 @@ from nbgrader.converters import Autograde as NbgraderAutograde
 from nbgrader.converters import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets import Bool, Float
+from traitlets import Bool, Float, Int
 
-from grader.errors import GraderError, NotStarted, SandboxError, SubmissionGone
-from grader.gradebook.course import grade_folder
+from grader.errors import BatchError, GraderError, NotStarted, SandboxError, SubmissionGone
+from grader.gradebook.course import grade_folders
 from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp, usable_id
 from grader.gradebook.handin import handed_notebook, read_cells
 from grader.gradebook.rebuild import CHECK, Rebuilt, rebuild
 from grader.gradebook.released import Released, read_released
 from grader.gradebook.scores import NO_RESPONSE, Place, Scores, open_submission, patiently, reopen, save_scores
-from grader.model import CheckResult, Report, Status, Submission
+from grader.machine import worker_count
+from grader.model import Assignment, CheckResult, Report, Status, Submission
 from grader.text import plain
 
 EXECUTED = " executed"  # behind the fingerprint of a submission whose notebook was executed again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A submission that is being graded: its scores are open."""
+
+    folder: Path
+    destination: Path
+    place: Place
+    mark: str  # the fingerprint to keep with its results
 
 
 class Autograde(NbgraderAutograde):  # type: ignore[misc]
@@ -45,6 +58,9 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
         False,
         help="Grade even where submissions cannot be kept apart (level E of `grader doctor`); marks every result.",
     ).tag(config=True)
+    jobs = Int(0, min=0, help="How many submissions are graded at the same time; 0: one on each processor.").tag(
+        config=True
+    )
     execute_notebooks = Bool(
         False,
         help="Execute experiments and manually graded cells again, in bubblewrap, to draw their plots anew. "
@@ -84,7 +100,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
 
     def convert_notebooks(self) -> None:
         failed: list[str] = []
-        released: dict[str, Released] = {}
+        work: dict[str, list[tuple[str, Path]]] = {}
         for folder in self.assignments:
             assignment, student = self._names(folder)
             if student in self.coursedir.student_id_exclude.split(","):
@@ -92,23 +108,51 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
             if not usable_id(student):
                 failed.append(f"{plain(folder)}: this is no name that a student's folder can have; rename it")
                 continue
-            if assignment not in released:
-                released[assignment] = self._released(assignment)
-            try:
-                problem = self._grade(Path(folder), released[assignment], student)
-            except KeyboardInterrupt:
-                self._undo(assignment, student)
-                self.log.error("Stopped while grading %s; the scores of this submission are open.", folder)
-                raise
-            except (Exception, SubmissionGone, NotStarted) as error:
-                if not isinstance(error, GraderError):
-                    self.log.error("%s", traceback.format_exc())
-                problem = str(error) or type(error).__name__
-                self._undo(assignment, student)
-            if problem:
-                failed.append(f"{student}, {assignment}: {problem}")
+            work.setdefault(assignment, []).append((student, Path(folder)))
+        for assignment, folders in work.items():
+            self._grade_all(self._released(assignment), folders, failed)
         if failed:
             self._report(failed)
+
+    def _grade_all(self, released: Released, folders: Sequence[tuple[str, Path]], failed: list[str]) -> None:
+        """Grade the submissions of an assignment, several at a time; nbgrader's own part of it one after the other."""
+        assignment, begun = released.assignment, dict[str, _Begun]()
+        jobs = min(self.jobs or worker_count(), len(folders))
+
+        def work() -> Iterator[tuple[str, Path]]:
+            for student, folder in folders:
+                with self._one(assignment.name, student, failed):
+                    if (one := self._begin(folder, assignment, student)) is not None:
+                        begun[student] = one
+                if student in begun:
+                    yield student, folder
+
+        try:
+            done = grade_folders(work(), assignment, jobs, self.accept_unsandboxed, self.log.warning)
+            for student, submission, report in done:
+                with self._one(assignment.name, student, failed):
+                    if problem := self._finish(begun[student], released, submission, report):
+                        failed.append(f"{student}, {assignment.name}: {problem}")
+                begun.pop(student)
+        except (BatchError, SandboxError) as error:
+            failed.append(f"{assignment.name}: {error}")
+        except KeyboardInterrupt:
+            self.log.error("Stopped. The scores of what was not finished are open; run the command again to go on.")
+            raise
+        finally:
+            for student in begun:
+                self._undo(assignment.name, student)
+
+    @contextmanager
+    def _one(self, assignment: str, student: str, failed: list[str]) -> Iterator[None]:
+        """Within: what goes wrong costs this submission only, and leaves its scores open."""
+        try:
+            yield
+        except (Exception, SubmissionGone, NotStarted) as error:
+            if not isinstance(error, GraderError):
+                self.log.error("%s", traceback.format_exc())
+            failed.append(f"{student}, {assignment}: {str(error) or type(error).__name__}")
+            self._undo(assignment, student)
 
     def _names(self, folder: str) -> tuple[str, str]:
         pattern = self._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True)
@@ -129,45 +173,46 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from error
 
-    def _grade(self, folder: Path, released: Released, student: str) -> str:
-        """Grade one submission; returns what of it could not be measured, "" if everything was."""
-        assignment = released.assignment
+    def _begin(self, folder: Path, assignment: Assignment, student: str) -> _Begun | None:
+        """Leave the scores of a submission open and remove earlier results; None if those are still right."""
         destination = Path(self._format_dest(assignment.name, student))
-        first = destination / f"{assignment.notebook}.ipynb"
         timestamp, complaint = read_timestamp(folder)
         if complaint:
             self.log.warning("%s", complaint)
         mark = fingerprint(folder, assignment) + (EXECUTED if self.execute_notebooks else "")
-        if not self.force and mark == _last_mark(first):
+        if not self.force and mark == _last_mark(destination / f"{assignment.notebook}.ipynb"):
             self.log.info("Skipping %s: it is graded, and neither it nor the checks changed (--force)", folder)
-            return ""
-
+            return None
         place = self._place(assignment.name, student)
         self._remove_results(assignment.name, student)
         late = open_submission(place, timestamp, create_student=self.create_student)
         if late > 0:
             self.log.warning("%s is %.0f seconds late", folder, late)
-        submission, report = grade_folder(folder, assignment, student)
+        return _Begun(folder=folder, destination=destination, place=place, mark=mark)
+
+    def _finish(self, begun: _Begun, released: Released, submission: Submission | None, report: Report) -> str:
+        """Write notebook and scores of one submission; returns what of it could not be measured, "" if nothing."""
+        assignment, place = released.assignment, begun.place
         broken = [result for result in report.results if result.status is Status.ERROR]
-        destination.mkdir(parents=True)
-        copy_kept(folder, destination, assignment)
+        begun.destination.mkdir(parents=True)
+        copy_kept(begun.folder, begun.destination, assignment)
         found: dict[str, Scores] = {}
         for name, notebook in released.notebooks.items():
-            handed = read_cells(handed_notebook(folder, name, assignment.modules))
+            handed = read_cells(handed_notebook(begun.folder, name, assignment.modules))
             rebuilt = rebuild(notebook, handed, submission, report)
             rebuilt.notebook.metadata["grader"] = {
-                "fingerprint": "" if broken else mark,
+                "fingerprint": "" if broken else begun.mark,
                 "environment": dict(report.environment),
             }
             found[name] = scores_of(rebuilt, report)
             if self.execute_notebooks and submission is not None:
                 self._execute(rebuilt, name, submission, released)
-            nbformat.write(rebuilt.notebook, destination / f"{name}.ipynb")
+            nbformat.write(rebuilt.notebook, begun.destination / f"{name}.ipynb")
         save_scores(place, found)
         for name in found:
             self._penalty(place, name)
-        self.set_permissions(assignment.name, student)
-        self.log.info("%s: %s", folder, outcome(report))
+        self.set_permissions(assignment.name, place.student)
+        self.log.info("%s: %s", begun.folder, outcome(report))
         return not_measured(broken)
 
     def _execute(self, rebuilt: Rebuilt, name: str, submission: Submission, released: Released) -> None:
