@@ -7,6 +7,7 @@ import math
 import re
 import tomllib
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 
 from grader.errors import CourseError
@@ -46,7 +47,15 @@ def load_assignment(root: Path, name: str) -> Assignment:
 
 def checks(assignment: Assignment) -> tuple[Check, ...]:
     """The checks of an assignment: module by module, public ones first."""
-    return _load(assignment.root, assignment.name)[1]
+    files = [path for folder in (assignment.student_dir, assignment.solution_dir) for path in sorted(folder.iterdir())]
+    stamps = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    return _checks(assignment.root, assignment.name, stamps)
+
+
+@lru_cache(maxsize=8)
+def _checks(root: Path, name: str, stamps: tuple[tuple[str, int, int], ...]) -> tuple[Check, ...]:
+    """Read again when a file has changed: every submission asks."""
+    return _load(root, name)[1]
 
 
 def load_mutants(assignment: Assignment) -> tuple[Mutant, ...]:

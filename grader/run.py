@@ -175,8 +175,7 @@ class Run:
         if self.recording:
             record(self.tape, name, function, given, submission)
             return True
-        taped = self.tape.checks.get(name)
-        return taped is not None and play(taped, function, given, submission)
+        return play(self.tape, name, function, given, submission)
 
     def _start(self, submission: Session) -> None:
         """Have a worker; after one that could not be had, no check of this run waits for another."""

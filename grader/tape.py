@@ -70,9 +70,14 @@ class Taped:
 
 @dataclass(kw_only=True)
 class Tape:
-    """The checks of an assignment, by the part of pytest's node id behind the file."""
+    """The checks of an assignment, by the part of pytest's node id behind the file.
+
+    Attributes:
+        passed: digests of all answers to what a check asks, with which it has passed.
+    """
 
     checks: dict[str, Taped] = field(default_factory=dict)
+    passed: dict[str, set[bytes]] = field(default_factory=dict)
 
 
 def draw(function: Any, given: Mapping[str, Any]) -> tuple[Example, ...]:

@@ -12,8 +12,9 @@ k-th request was answered, or the part of it that these keys lead to.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,6 +23,7 @@ import numpy as np
 
 from grader.remote.numbers import passed_file
 from grader.remote.objects import RemoteObject
+from grader.sandbox.channel import Frame
 from grader.wire import Buffer, Encoder, pack, pack_text, written
 
 Name: TypeAlias = list[Any]  # ["q", k, keys]
@@ -39,11 +41,13 @@ class Plan:
     Attributes:
         words: of each request.
         starts: the number of the first request of each example.
+        calls_back: whether the submission calls functions of the checks meanwhile.
         named: what of the answers is passed on, as (k, keys).
     """
 
     words: tuple[Words, ...]
     starts: tuple[int, ...]
+    calls_back: bool
     named: frozenset[tuple[int, tuple[Any, ...]]]
 
 
@@ -124,7 +128,7 @@ class Recorder:
         self._starts: list[int] = []
         self._named: set[tuple[int, tuple[Any, ...]]] = set()
         self._size = 0
-        self._open = False
+        self._open = self._calls_back = False
         self._answers = Answers()
 
     def example(self) -> None:
@@ -148,9 +152,10 @@ class Recorder:
         if self._size > MOST_BYTES or len(self._words) > MOST_CALLS:
             self.reason = "the check asks too much to have it all lie ready"
 
-    def answered(self, value: Any, changed: bool) -> None:
+    def answered(self, value: Any, changed: bool, called_back: bool) -> None:
         """The request was answered; None if it raised."""
         self._open = False
+        self._calls_back = self._calls_back or called_back
         if self.reason:
             return
         if changed:
@@ -161,7 +166,12 @@ class Recorder:
         """What was noted; None if that is no use."""
         if self.reason or not self._words:
             return None
-        return Plan(words=tuple(self._words), starts=tuple(self._starts), named=frozenset(self._named))
+        return Plan(
+            words=tuple(self._words),
+            starts=tuple(self._starts),
+            calls_back=self._calls_back,
+            named=frozenset(self._named),
+        )
 
     def _refer(self, value: Any) -> Name | None:
         return self._note(self._answers.name(value))
@@ -208,6 +218,20 @@ class Ahead:
         """The check goes on to this example; returns whether it has made the requests of all before it, and no more."""
         self.answers.clear()
         return self._plan.starts[number] == self._next
+
+    def transcript(self, receive: Callable[[], Frame]) -> bytes:
+        """A digest of what all answers say; empty if something comes that is no answer, or too much to be kept."""
+        total, size = hashlib.sha256(), 0
+        for number in range(len(self._plan.words)):
+            text, data = receive()
+            size += len(text) + len(data)
+            kind, named, said = text.partition(b'"%s"' % self._named(number).encode())
+            if kind not in (b'["ok",', b'["error",') or not named or size > MOST_BYTES:
+                return b""
+            for part in (kind, said, data):
+                total.update(len(part).to_bytes(8, "big"))
+                total.update(part)
+        return total.digest()
 
     def expects(self, message: list[Any], buffers: list[Buffer]) -> str:
         """The id of the next request, if it is this one; else an empty string."""

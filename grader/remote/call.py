@@ -38,6 +38,7 @@ class Call:
         open: whether the worker owes an answer; if so, nothing else can be asked of it.
         received: bytes of buffers that came with the answer.
         changed: whether an answer told of changes.
+        called_back: whether a function of the checks was called.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Call:
         "_kept",
         "_numbers",
         "_shared",
+        "called_back",
         "changed",
         "open",
         "received",
@@ -67,7 +69,7 @@ class Call:
         self._encoder = Encoder(self._foreign, self._shared.table, refer)
         self._kept: list[RemoteObject] = []
         self._failed: BaseException | None = None
-        self.open = self.changed = False
+        self.open = self.changed = self.called_back = False
         self.received = 0
 
     def ask(
@@ -161,7 +163,7 @@ class Call:
         return values
 
     def _call_back(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
-        began = time.monotonic()
+        began, self.called_back = time.monotonic(), True
         given = self._shared.passing
         self._shared.note()
         try:

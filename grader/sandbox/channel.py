@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from grader import wire
 from grader.wire import Buffer
@@ -16,6 +17,9 @@ CHUNK = 1 << 16  # bytes; what is smaller travels in one piece
 ROOM = 1 << 20  # bytes that the system may hold on their way: large arrays cross with fewer pauses
 TICK = 0.25  # seconds after which the system hands back to us; later deadlines then need no call of their own
 FOR_EVER = 0.0  # to the system
+
+
+Frame: TypeAlias = tuple[bytes, memoryview]
 
 
 class Closed(Exception):
@@ -45,6 +49,7 @@ class Channel:
         self._patience = {socket.SO_SNDTIMEO: FOR_EVER, socket.SO_RCVTIMEO: FOR_EVER}
         self._ahead = memoryview(bytearray(CHUNK))  # of this, [start, stop) was read, but not asked for yet
         self._start = self._stop = 0
+        self._put_back: deque[Frame] = deque()
 
     def send(self, parts: list[Buffer], deadline: float | None = None) -> None:
         """Send frames that `wire.pack` made.
@@ -63,40 +68,55 @@ class Channel:
 
         Raises: WireError, TimeoutError, Closed.
         """
+        text, data = self._put_back.popleft() if self._put_back else self.receive_text(deadline)
+        return wire.parse(text), data
+
+    def put_back(self, frames: Iterable[Frame]) -> None:
+        """Have these frames, which `receive_text` gave, be the next that are received."""
+        self._put_back.extend(frames)
+
+    def drop(self) -> None:
+        """Drop what was put back."""
+        self._put_back.clear()
+
+    def receive_text(self, deadline: float | None = None) -> Frame:
+        """The next frame that nobody has read yet: its text, and the data of its buffers.
+
+        Raises: WireError, TimeoutError, Closed.
+        """
         head = wire.HEAD.size
         self._gather(head, deadline)
         n_text, n_data = wire.sizes(self._ahead[self._start : self._start + head], self.limit)
         if head + n_text + n_data > CHUNK:
             self._start += head
             text = self._read(n_text, deadline)
-            return wire.parse(text), self._read(n_data, deadline)
+            return bytes(text), self._read(n_data, deadline)
         self._gather(head + n_text + n_data, deadline)
         text_start = self._start + head
         data_start = text_start + n_text
         self._start = data_start + n_data
         data = bytes(self._ahead[data_start : self._start]) if n_data else b""
-        return wire.parse(self._ahead[text_start:data_start]), memoryview(data)
+        return bytes(self._ahead[text_start:data_start]), memoryview(data)
 
     def ended(self) -> bool:
         """Whether the other side has hung up, and left nothing to read."""
-        try:
-            return self._start == self._stop and not self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        return not self._unread() and self._peek() == b""
 
     def pending(self) -> bool:
-        """Whether there is something to read."""
-        if self._start != self._stop:
-            return True
+        """Whether there is something to read, if only the end."""
+        return self._unread() or self._peek() is not None
+
+    def _unread(self) -> bool:
+        return bool(self._put_back) or self._start != self._stop
+
+    def _peek(self) -> bytes | None:
+        """The next byte that the system has; none of it at the end, None if it has none yet."""
         try:
-            self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return False
-        except OSError as gone:
-            raise Closed from gone
-        return True
+            return None
+        except OSError:
+            return b""
 
     def close(self) -> None:
         self._end.close()
