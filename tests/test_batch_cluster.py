@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from grader.assignment import load_assignment
 from grader.batch import cluster as module
 from grader.batch.engine import Where, grade_units
 from grader.errors import BatchError
@@ -31,9 +32,9 @@ class Processes:
         threading.Thread(target=scheduler.stderr.read, daemon=True).start()
         self.scheduler = scheduler
 
-    def worker(self, *, nanny=False, **environment):
+    def worker(self, *more, nanny=False, **environment):
         kind = "--nanny" if nanny else "--no-nanny"
-        options = ["--nthreads", "1", "--local-directory", str(self._folder), kind]
+        options = ["--nthreads", "1", "--local-directory", str(self._folder), kind, *more]
         return self._start("worker", self.address, *options, stderr=subprocess.DEVNULL, **environment)
 
     def _start(self, what, *arguments, stderr, **environment):
@@ -158,6 +159,21 @@ def test_the_work_of_a_host_that_may_not_grade_goes_elsewhere(assignment, tmp_pa
     found = grade(assignment, units, processes.address, print)
     assert [found[student].report.score for student in CLASS] == [90, 90, 82.5, 0, 0, 0]
     assert not [graded for graded in found.values() if "UNSANDBOXED" in graded.report.environment["isolation"]]
+
+
+def test_an_assignment_that_takes_a_gpu_is_graded_by_workers_that_offer_one(assignment, tmp_path, processes):
+    """As a resource: whether there is one, only the checks will see."""
+    course = tmp_path / "course/solutions/hw1/assignment.toml"
+    course.write_text(f"gpu = true\n{course.read_text()}")
+    assignment = load_assignment(tmp_path / "course", "hw1")
+    units = units_of(assignment, hand_in(tmp_path / "submitted", {"ada": CLASS["ada"]}))
+    processes.worker()
+    with pytest.raises(BatchError, match="hw1 takes a GPU; a worker that has one says so: --resources GPU=1"):
+        grade(assignment, units, processes.address, print)
+    processes.worker("--resources", "GPU=1")
+    with Client(processes.address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    assert grade(assignment, units, processes.address, print)["ada"].report.score == 90
 
 
 def test_level_e_is_accepted_when_that_is_said(assignment, tmp_path, processes):
