@@ -79,6 +79,7 @@ class _Settings:
     modules: tuple[str, ...]
     limits: Limits
     seed: str
+    gpu: bool
 
 
 def _load(root: Path, name: str) -> tuple[Assignment, tuple[Check, ...]]:
@@ -96,6 +97,7 @@ def _load(root: Path, name: str) -> tuple[Assignment, tuple[Check, ...]]:
         modules=settings.modules,
         limits=settings.limits,
         seed=settings.seed,
+        gpu=settings.gpu,
         tasks=(),
         manual=(),
     )
@@ -159,9 +161,11 @@ def _settings(path: Path) -> _Settings:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseError(f"{path}: not valid TOML: {error}") from None
-    problems = [f"unknown key {key!r}" for key in values.keys() - {"title", "modules", "limits", "seed"}]
+    problems = [f"unknown key {key!r}" for key in values.keys() - {"title", "modules", "limits", "seed", "gpu"}]
     title, modules, limits = values.get("title"), values.get("modules"), values.get("limits", {})
-    seed = values.get("seed")
+    seed, gpu = values.get("seed"), values.get("gpu", False)
+    if not isinstance(gpu, bool):
+        problems.append("gpu: expected true or false, whether the checks take a GPU")
     if not isinstance(seed, str) or not seed:
         problems.append('expected seed = "...", any secret text: it decides the examples that grading uses')
     if not isinstance(title, str) or not title.strip():
@@ -187,4 +191,6 @@ def _settings(path: Path) -> _Settings:
             )
     if problems:
         raise CourseError("\n".join(f"{path}: {problem}" for problem in sorted(problems)))
-    return _Settings(title=str(title), modules=tuple(modules or ()), limits=Limits(**limits), seed=str(seed))
+    return _Settings(
+        title=str(title), modules=tuple(modules or ()), limits=Limits(**limits), seed=str(seed), gpu=bool(gpu)
+    )

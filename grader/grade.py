@@ -15,7 +15,7 @@ from grader.checkrun import run_checks
 from grader.errors import SandboxError, SubmissionError
 from grader.files import Files
 from grader.mistakes import Mistakes
-from grader.model import Assignment, Cell, Check, CheckResult, Report, Status, Submission
+from grader.model import Assignment, Cell, Check, CheckResult, Report, Status, Submission, digest
 from grader.run import Run
 from grader.sandbox.launch import current
 from grader.sandbox.level import Level
@@ -145,7 +145,7 @@ def tape_of(assignment: Assignment) -> Tape:
 
     A tape that cannot be made now, because no worker can be had, say, is empty, and tried again next time.
     """
-    name = version_of(ingredients(assignment))
+    name = digest([version_of(ingredients(assignment)), assignment.seed])
     if name not in _tapes:
         with alone(name):
             tape, whole = load(name), True

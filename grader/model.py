@@ -166,6 +166,7 @@ class Assignment:
     manual: tuple[ManualTask, ...]
     limits: Limits = Limits()
     seed: str = ""  # secret: decides the examples of grading; from assignment.toml
+    gpu: bool = False  # on a cluster, only workers that offer one grade it
 
     @property
     def student_dir(self) -> Path:

@@ -56,6 +56,7 @@ def test_settings_are_read(root):
         ('title = "V"\nmodules = ["vectors"]\n[limits]\ncall_seconds = 0', "[limits] call_seconds = 0: expected"),
         ('title = "V"\nmodules = ["vectors"]\n[limits]\ncall_seconds = true', "[limits] call_seconds = True: expected"),
         ('title = "V"\nmodules = ["vectors"]', 'expected seed = "..."'),
+        ('title = "V"\nmodules = ["vectors"]\nseed = "s"\ngpu = "yes"', "gpu: expected true or false"),
         ('title = "V"\nmodules = ["vectors"]\nseed = 3', 'expected seed = "..."'),
         ('title = "V"\nmodules = ["vectors", "kernels"]\nseed = "s"', "kernels.py: missing"),
     ],

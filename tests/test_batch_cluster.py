@@ -10,8 +10,12 @@ import threading
 
 import pytest
 
+from grader.assignment import load_assignment
 from grader.batch import cluster as module
+from grader.batch.cluster import Cluster
+from grader.batch.crew import Finished, Ready
 from grader.batch.engine import Where, grade_units
+from grader.batch.unit import Trouble
 from grader.errors import BatchError
 from grader.model import Status
 from grader.sandbox import launch
@@ -31,9 +35,9 @@ class Processes:
         threading.Thread(target=scheduler.stderr.read, daemon=True).start()
         self.scheduler = scheduler
 
-    def worker(self, *, nanny=False, **environment):
+    def worker(self, *more, nanny=False, **environment):
         kind = "--nanny" if nanny else "--no-nanny"
-        options = ["--nthreads", "1", "--local-directory", str(self._folder), kind]
+        options = ["--nthreads", "1", "--local-directory", str(self._folder), kind, *more]
         return self._start("worker", self.address, *options, stderr=subprocess.DEVNULL, **environment)
 
     def _start(self, what, *arguments, stderr, **environment):
@@ -160,6 +164,21 @@ def test_the_work_of_a_host_that_may_not_grade_goes_elsewhere(assignment, tmp_pa
     assert not [graded for graded in found.values() if "UNSANDBOXED" in graded.report.environment["isolation"]]
 
 
+def test_an_assignment_that_takes_a_gpu_is_graded_by_workers_that_offer_one(assignment, tmp_path, processes):
+    """As a resource: whether there is one, only the checks will see."""
+    course = tmp_path / "course/solutions/hw1/assignment.toml"
+    course.write_text(f"gpu = true\n{course.read_text()}")
+    assignment = load_assignment(tmp_path / "course", "hw1")
+    units = units_of(assignment, hand_in(tmp_path / "submitted", {"ada": CLASS["ada"]}))
+    processes.worker()
+    with pytest.raises(BatchError, match="hw1 takes a GPU; a worker that has one says so: --resources GPU=1"):
+        grade(assignment, units, processes.address, print)
+    processes.worker("--resources", "GPU=1")
+    with Client(processes.address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    assert grade(assignment, units, processes.address, print)["ada"].report.score == 90
+
+
 def test_level_e_is_accepted_when_that_is_said(assignment, tmp_path, processes):
     units = units_of(assignment, hand_in(tmp_path / "submitted", {"ada": CLASS["ada"]}))
     processes.worker(**{launch.VARIABLE: "E"})
@@ -189,3 +208,65 @@ def test_without_the_library_the_extra_is_named(assignment, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(BatchError, match=r"pip install 'grader\[cluster\]'"):
         grade(assignment, [], "tcp://127.0.0.1:1")
+
+
+class Task:
+    """A future of Dask's, as far as it is asked."""
+
+    def __init__(self, outcome, status="finished"):
+        self.outcome, self.status = outcome, status
+
+    def add_done_callback(self, tell):
+        tell(self)
+
+    def result(self, timeout):
+        outcome = self.outcome.pop(0) if isinstance(self.outcome, list) else self.outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+class Faulty:
+    """A client of Dask's with one worker, whose tasks end in these ways."""
+
+    status = "running"
+
+    def __init__(self, *tasks):
+        self._tasks = list(tasks)
+
+    def subscribe_topic(self, topic, handler):
+        pass
+
+    def nthreads(self):
+        return {"w": 1}
+
+    def submit(self, *arguments, **options):
+        return self._tasks.pop(0)
+
+
+def faulty(assignment, *tasks):
+    return Cluster(Faulty(*tasks), "tcp://x:1", assignment, False, print)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "lost"])
+def test_a_connection_that_was_lost_and_is_there_again_ends_the_run(assignment, status):
+    """The scheduler that is there now knows nothing of our work."""
+    with pytest.raises(BatchError, match="The scheduler tcp://x:1 is gone"):
+        faulty(assignment, Task("", status)).event()
+
+
+def test_a_result_that_does_not_come_is_asked_for_again(assignment):
+    crew = faulty(assignment, Task([TimeoutError(), ""]))
+    assert crew.event() == Ready("w")
+
+
+def test_an_error_of_dasks_is_a_failure_of_ours(assignment):
+    crew = faulty(assignment, Task(""), Task(OSError("[red]\x07")))
+    assert crew.event() == Ready("w")
+    crew.give("w", None)
+    assert crew.event() == Finished("w", Trouble(message="OSError: [red]\N{REPLACEMENT CHARACTER}"))
+
+
+def test_a_worker_without_our_package_does_not_take_part(assignment):
+    with pytest.raises(BatchError, match="may grade:\nModuleNotFoundError: No module named 'grader'"):
+        faulty(assignment, Task(ModuleNotFoundError("No module named 'grader'"))).event()

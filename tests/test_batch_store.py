@@ -62,6 +62,15 @@ def test_after_a_whole_run_everything_is_graded_again_or_only_what_changed(tmp_p
     assert run(tmp_path, "ada", changed=True, submission="2", version="2") == []
 
 
+def test_a_run_that_could_not_even_start_leaves_everything_as_it_was(tmp_path):
+    run(tmp_path, "ada")
+    before = (tmp_path / RESULTS).read_bytes()
+    with open_store(tmp_path, "hw1") as store:
+        store.begin(changed=False)
+    assert (tmp_path / RESULTS).read_bytes() == before
+    assert run(tmp_path, "ada", changed=True) == []
+
+
 def test_what_failed_by_our_fault_is_graded_again(tmp_path):
     with open_store(tmp_path, "hw1") as store:
         store.begin(changed=False)

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -145,3 +147,23 @@ def test_what_we_failed_to_grade_keeps_its_points_open(assignment, tmp_path):
     assert len(graded.report.open_tasks) == len(assignment.tasks)
     (message,) = graded.report.notes
     assert message == "Grading this submission failed 3 times, which is no verdict on it: it burned down"
+
+
+STUCK = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from grader.assignment import load_assignment
+from grader.batch.unit import patience
+from grader.model import Limits
+
+with patience(replace(load_assignment(Path(sys.argv[1]), "hw1"), limits=Limits(check_seconds=float(sys.argv[2])))):
+    while sys.argv[3] == "stuck":
+        pass
+"""
+
+
+@pytest.mark.parametrize(("seconds", "how", "status"), [("0.01", "stuck", 1), ("60", "done", 0)])
+def test_a_process_that_is_stuck_ends_and_one_that_is_done_goes_on(assignment, seconds, how, status):
+    command = [sys.executable, "-c", STUCK, str(assignment.root), seconds, how]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == status

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -392,7 +393,7 @@ def test_a_grader_that_is_killed_in_the_middle_ends_with_the_same_gradebook(root
         write(submitted / f"s{number:02}/hw1/vectors.py", VARIANT)
     start = [sys.executable, "-c", "from grader.cli import main; main()", "--course", root]
     command = [*start, "grade", "hw1", submitted, "--jobs", "2", "--out"]
-    whole = subprocess.run([*command, tmp_path / "whole"], capture_output=True, text=True, check=True)
+    _, whole = run(root, "grade", "hw1", submitted, "--jobs", "1", "--out", tmp_path / "whole")
     with subprocess.Popen([*command, tmp_path / "out"], stdout=subprocess.DEVNULL) as grader:
         results = tmp_path / "out/results.jsonl"
         while not results.exists() or results.read_bytes().count(b"\n") < 4:
@@ -402,7 +403,30 @@ def test_a_grader_that_is_killed_in_the_middle_ends_with_the_same_gradebook(root
     again = subprocess.run([*command, tmp_path / "out"], capture_output=True, text=True, check=True)
     assert f"{kept} results were there already" in again.stdout
     assert (tmp_path / "out/scores.csv").read_bytes() == (tmp_path / "whole/scores.csv").read_bytes()
-    assert scores(again.stdout) == scores(whole.stdout)
+    assert scores(again.stdout) == scores(whole)
     lines = [json.loads(line) for line in results.read_bytes().splitlines()]
     names = [line["key"]["student"] for line in lines if "key" in line]
     assert len(names) == len(set(names)) == 18
+
+
+INTERRUPTED = """
+import signal
+import sys
+from grader.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where these tests run in the background
+main()
+"""
+
+
+def test_ctrl_c_ends_at_once_whatever_the_workers_do(root, tmp_path):
+    endless = {f"s{number}": "while True:\n    pass\n" for number in range(4)}
+    submitted = hand_in(root / "submitted", {"ada": VARIANT} | endless)
+    command = [sys.executable, "-c", INTERRUPTED, "--course", root, "grade", "hw1", submitted, "--jobs", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as grader:
+        while b"ada" not in (results.read_bytes() if (results := root / "graded/hw1/results.jsonl").exists() else b""):
+            assert grader.poll() is None
+        grader.send_signal(signal.SIGINT)
+        said = grader.stderr.read()
+    assert grader.returncode == 130
+    assert re.match(r"Stopped\. [01] results are kept in ", said)  # it may come while ada's is being kept

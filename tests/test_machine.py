@@ -127,3 +127,12 @@ def test_this_machine_has_them_all(tmp_path):
     facts = {fact.name: fact for fact in machine.machine(tmp_path)}
     assert set(facts) == {"processors", "memory", "gpu", "user", "disk"}
     assert all(fact.advice for fact in facts.values() if fact.good is False)
+
+
+@pytest.mark.parametrize(
+    ("usable", "share", "workers"), [(8, None, 8), (8, 2.5, 2), (8, 0.5, 1), (2, 16.0, 2), (1, None, 1)]
+)
+def test_there_are_as_many_workers_as_can_compute_at_a_time(monkeypatch, usable, share, workers):
+    monkeypatch.setattr(machine, "usable_cpus", lambda: usable)
+    monkeypatch.setattr(machine, "cgroup_limits", lambda: (None, share))
+    assert machine.worker_count() == workers

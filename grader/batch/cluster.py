@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 TOPIC = "all"  # of Dask's: workers that come and go
+GPU = "GPU"  # the resource, as most name it
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 1.0  # how often to see whether the scheduler is still there
 FETCH_SECONDS = 5.0  # for a result that a worker has ready
@@ -75,6 +76,7 @@ class Cluster:
     ) -> None:
         self._client, self._address, self._say = client, address, say
         self._course = (host.parcel(assignment), assignment.name, ingredients(assignment), accept_unsandboxed)
+        self._resources = {GPU: 1} if assignment.gpu else {}  # asked for by units, so that no two share one
         self._happened: SimpleQueue[tuple[str, str, Future | None]] = SimpleQueue()
         self._running: dict[str, Future] = {}  # by worker: what it takes in or grades
         self._waiting: set[str] = set()
@@ -88,14 +90,14 @@ class Cluster:
 
     def give(self, worker: str, unit: Unit) -> None:
         self._waiting.discard(worker)
-        self._submit("graded", worker, host.grade_unit, unit)
+        self._submit("graded", worker, host.grade_unit, unit, resources=self._resources)
 
     def event(self) -> Ready | Finished | Lost:
         while True:
             kind, worker, future = self._next()
             match kind:
                 case "add-worker" if not self._knows(worker):
-                    self._submit("taken in", worker, _take_in, *self._course)
+                    self._submit("taken in", worker, _take_in, self._resources, *self._course)
                 case "remove-worker" if self._knows(worker):
                     self._forget(worker)
                     if not (self._running or self._waiting or self._refused):
@@ -156,14 +158,22 @@ class Cluster:
             case (_, {"action": "add-worker" | "remove-worker" as action, "worker": str(worker)}):
                 self._happened.put((action, worker, None))
 
-    def _submit(self, kind: str, worker: str, function: Callable[..., Any], *arguments: Any) -> None:
-        future = self._client.submit(function, *arguments, workers=[worker], allow_other_workers=False, pure=False)
+    def _submit(self, kind: str, worker: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        future = self._client.submit(
+            function, *arguments, workers=[worker], allow_other_workers=False, pure=False, **options
+        )
         self._running[worker] = future
         future.add_done_callback(lambda done: self._happened.put((kind, worker, done)))
 
 
-def _take_in(data: bytes, name: str, expected: Mapping[str, str], accept_unsandboxed: bool) -> str:
-    """On a worker."""
+def _take_in(
+    resources: Mapping[str, float], data: bytes, name: str, expected: Mapping[str, str], accept_unsandboxed: bool
+) -> str:
+    """On a worker: why it must not grade, and "" if it may."""
     from distributed import get_worker
 
-    return host.take_in(data, name, expected, accept_unsandboxed, get_worker().local_directory)
+    worker = get_worker()
+    for resource, amount in resources.items():
+        if worker.state.total_resources.get(resource, 0) < amount:
+            return f"{name} takes a {resource}; a worker that has one says so: --resources {resource}={amount}"
+    return host.take_in(data, name, expected, accept_unsandboxed, worker.local_directory)

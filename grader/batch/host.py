@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grader.assignment import load_assignment
-from grader.batch.unit import Graded, Trouble, Unit, do
+from grader.batch.unit import Graded, Trouble, Unit, do, patience
 from grader.errors import SandboxError
 from grader.grade import require_sandbox
 from grader.model import Assignment
@@ -60,4 +60,6 @@ def grade_unit(unit: Unit) -> Graded | Trouble:
     """Grade one submission."""
     if unit.version not in _courses:  # a worker that was started again under its old name
         return Trouble(message="the worker had lost the course")
-    return do(_courses[unit.version], unit)
+    assignment = _courses[unit.version]
+    with patience(assignment):
+        return do(assignment, unit)

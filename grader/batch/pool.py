@@ -23,13 +23,13 @@ from queue import SimpleQueue
 from typing import Any
 
 from grader.batch.crew import Finished, Lost, Ready
-from grader.batch.unit import LOSSES, Graded, Trouble, Unit, do
+from grader.batch.unit import LOSSES, Graded, Trouble, Unit, do, patience
 from grader.errors import BatchError, SandboxError
 from grader.grade import require_sandbox
 from grader.model import Assignment
 from grader.sandbox import launch
 
-DIED = "the process that graded it ended (memory may have run out, or somebody killed it)"
+DIED = "the process that graded it ended (out of memory, killed, or stuck)"
 
 
 class Here:
@@ -173,4 +173,5 @@ def _take_in(assignment: Assignment, accept_unsandboxed: bool, level: str) -> st
 
 def _do(unit: Unit) -> Graded | Trouble:
     assert _assignment is not None
-    return do(_assignment, unit)
+    with patience(_assignment):
+        return do(_assignment, unit)

@@ -79,17 +79,20 @@ class Store:
         self.unfinished = False
         self.entries: dict[str, Entry] = {}
         self.before: dict[str, Entry] = {}
+        self._begun: Mark | None = None  # not yet written
         self._end = 0
         self._read()
 
     def begin(self, *, changed: bool) -> None:
-        """Begin a run, or go on with one that was cut short.
+        """Begin a run, or go on with one that was cut short. The file says so with the first result, not before:
+        a run that could not even start leaves everything as it was.
 
         Args:
             changed: keep what is still right of earlier runs.
         """
         if not self.unfinished:
-            self._add(Mark(mark="changed" if changed else "all", assignment=self._assignment, at=_now()))
+            self._begun = Mark(mark="changed" if changed else "all", assignment=self._assignment, at=_now())
+            self._note(self._begun, self._end)
 
     def has(self, key: Key) -> bool:
         """Whether this very unit was done in this run, and need not be done again."""
@@ -145,7 +148,8 @@ class Store:
                     self.entries = {}
 
     def _add(self, line: Line) -> None:
-        data = to_line(line)
+        head = to_line(self._begun) if self._begun else b""
+        data = head + to_line(line)
         try:
             written = 0
             while written < len(data):
@@ -155,8 +159,9 @@ class Store:
             with suppress(OSError):
                 self._out.truncate(self._end)
             raise BatchError(NO_ROOM.format(self.folder / RESULTS, error.strerror)) from None
-        self._note(line, self._end)
+        self._note(line, self._end + len(head))
         self._end += len(data)
+        self._begun = None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.assignment import checks
 from grader.errors import GraderError, NotStarted, SubmissionError, SubmissionGone
 from grader.files import FILE_BYTES, Files, is_work, size
-from grader.grade import grade_path, unmeasured
+from grader.grade import ATTEMPTS, grade_path, unmeasured
 from grader.ingest import opened
 from grader.model import Assignment, Report
 from grader.submission import limit_of, needed
@@ -129,6 +133,21 @@ def do(assignment: Assignment, unit: Unit) -> Graded | Trouble:
     except (Exception, SubmissionGone, NotStarted) as error:
         return Trouble(message=f"{type(error).__name__}: {plain(str(error))}")
     return Graded(report=report, seconds=time.perf_counter() - began)
+
+
+@contextmanager
+def patience(assignment: Assignment) -> Iterator[None]:
+    """Ends this process where grading takes longer than all checks may, tried again and again.
+
+    Each call of a submission has its limit; this is for a fault of ours, so that one stuck worker keeps no class.
+    """
+    with open(os.devnull, "w") as nowhere:
+        longest = ATTEMPTS * len(checks(assignment)) * assignment.limits.check_seconds
+        faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def given_up(assignment: Assignment, unit: Unit, reason: str) -> Graded:
