@@ -1,6 +1,7 @@
 """Requests that are sent before a check makes them: what comes of it is what comes of asking one by one."""
 
 import json
+import select
 import socket
 import threading
 from contextlib import suppress
@@ -293,7 +294,7 @@ class TestOtherSubmissions:
         assert "tuple index out of range" in played.said[0]
 
     def test_one_that_raises_where_the_reference_does_not(self, play):
-        source = SOURCE.replace("return 2 * x", "raise ValueError('mine')")
+        source = SOURCE.replace("def double(x): return 2 * x", "def double(x): raise ValueError('mine')")
 
         def check(hw):
             with suppress(ValueError):
@@ -418,7 +419,7 @@ class TestWhatCannotBeSentAhead:
 
     def test_a_function_that_is_passed(self):
         assert "passes a function" in self.reason(lambda hw: hw.later(lambda x: x, 1))
-        assert "passes a function" in self.reason(lambda hw: hw.later(hw.double, 1))
+        assert "a function that the check passes" in self.reason(lambda hw: hw.later(hw.double, 1))
 
     def test_a_stand_in_that_asks_the_submission_in_turn(self):
         held = []
@@ -555,16 +556,20 @@ class TestEnds:
             session.close()
 
     def test_a_worker_that_hangs_in_what_is_to_be_forgotten_is_ended(self, asked):
-        plan, _ = plan_of(lambda hw: (hw.echo(1), hw.double(2)))
-        session = open_session(SOURCE + "\ndef double(x):\n    while x == 2: pass\n    return x", call_seconds=0.4)
+        hangs = "\ndef squares(x):\n    try: square(x)\n    except Exception:\n        while True: pass"
+        stand_ins = {"square": lambda x: x}
+        plan, _ = plan_of(lambda hw: hw.squares(2), stand_ins=stand_ins)
+        session = open_session(SOURCE + hangs, call_seconds=0.4)
         try:
-            session.expect(plan)
-            session.example(0)
-            process = session._process
-            session.forget()
-            assert session._process is None
-            assert process.exit_text()
-            assert session.module.double(3) == 3
+            with session.stand_in(stand_ins):
+                session.expect(plan)
+                session.example(0)
+                process = session._process
+                assert select.select([process.channel._end], [], [], 20)[0]  # it calls back, so it has begun
+                session.forget()
+                assert session._process is None
+                assert process.exit_text()
+                assert session.module.double(3) == 6
         finally:
             session.close()
 
