@@ -297,8 +297,8 @@ class TestAhead:
 
     def test_the_next_ones_take_the_place_of_the_last(self, client):
         for value in (1, 2):
-            self.send(client, [("call", "a", [0, "echo"], [["l", value]]), ("call", "b", [0, "echo"], [["q", 0, []]])], [0])
-            assert [answer[3] for answer in self.answers(client, 2)] == [["l", value], ["r", 0]]
+            self.send(client, [("call", "a", [0, "echo"], [["l", value]]), ("call", "b", [0, "f"], [["q", 0, []]])], [0])
+            assert [answer[3] for answer in self.answers(client, 2)] == [["r", 0], ["l", value, value]]
 
     def test_a_worker_whose_checks_hang_up_meanwhile_ends(self, client):
         self.send(client, [("call", "a", [0, "calls"], [["k", 5], 3]), ("call", "b", [0, "f"], [1])], [])
