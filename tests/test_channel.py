@@ -158,6 +158,34 @@ def test_an_end_is_seen_without_reading(ends):
     assert channel.ended()
 
 
+def test_what_is_to_be_read_is_seen_without_reading_it(ends):
+    channel, theirs = ends
+    assert not channel.pending()
+    theirs.sendall(b"".join(pack(5, []) + pack(6, [])))
+    assert channel.pending()
+    assert channel.receive(soon())[0] == 5
+    assert channel.pending()  # here already
+    assert channel.receive(soon())[0] == 6
+    assert not channel.pending()
+
+
+def test_half_a_frame_is_something_to_read_and_so_is_an_end(ends):
+    channel, theirs = ends
+    theirs.sendall(b"".join(pack(5, []))[:3])
+    assert channel.pending()
+    theirs.close()
+    assert channel.pending()
+    with pytest.raises(Closed):
+        channel.receive(soon())
+
+
+def test_whether_something_is_to_be_read_cannot_be_told_of_a_closed_end(ends):
+    channel, _ = ends
+    channel.close()
+    with pytest.raises(Closed):
+        channel.pending()
+
+
 def test_a_deadline_that_was_extended_while_we_wait_counts(ends):
     channel, theirs = ends
     later = iter([soon(0.05), soon(0.1)])

@@ -55,6 +55,25 @@ def test_settings_and_plugins_of_the_folder_and_the_environment_take_no_part(fol
     assert os.environ["PYTEST_ADDOPTS"] == "--no-such-option"
 
 
+def test_plugins_that_happen_to_be_installed_are_not_loaded_and_the_environment_is_as_it_was(folder, monkeypatch):
+    (folder / "test_vectors.py").write_text(CHECKS + "\n\n@pytest.mark.task('norm')\ndef test_plugins(hw, pytestconfig):\n"
+        "    names = [name for name, plugin in pytestconfig.pluginmanager.list_name_plugin() if plugin]\n"
+        "    assert False, ' '.join(names)\n")  # fmt: skip
+    for value in ("", "1"):
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", value)
+        run, _ = run_in(folder)
+        (message,) = [r.message for report in run.reports().values() for r in report.results if r.message]
+        loaded = set(message.split())
+        assert "grader" in loaded
+        assert loaded.isdisjoint(
+            {"xdist", "timeout", "hypothesispytest", "cacheprovider", "terminalreporter", "logging-plugin"}
+        )
+        assert os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == value
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    run_in(folder)
+    assert "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
+
+
 def test_a_check_file_that_cannot_be_imported_is_told_and_the_others_run(folder):
     (folder / "test_more.py").write_text("import nowhere\n")
     run, problem = run_in(folder)

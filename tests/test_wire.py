@@ -26,8 +26,10 @@ from grader.wire import (
     Encoder,
     frame,
     pack,
+    pack_text,
     parse,
     sizes,
+    written,
 )
 
 settings.register_profile("wire", deadline=None)
@@ -681,3 +683,85 @@ def test_a_reference_is_noticed():
     assert not decoder.referred
     decoder.decode(["r", 0])
     assert decoder.referred
+
+
+class TestNamed:
+    """Values that the other side has already, and parts of which are numbered as if they had crossed."""
+
+    @staticmethod
+    def encoder(*answers):
+        """Names each of these as an answer of its own."""
+        names = {id(value): ["q", number, []] for number, value in enumerate(answers)}
+        return Encoder(no_foreign, refer=lambda value: names.get(id(value)))
+
+    def test_a_named_value_does_not_cross_and_its_parts_are_known_afterwards(self):
+        inner, x = [1], np.zeros(2)
+        value = {"a": inner, "x": x}
+        encoder = self.encoder(value)
+        assert encoder.encode([value, inner]) == ["l", ["q", 0, []], ["r", 2]]
+        assert encoder.encode(x) == ["r", 3]
+        assert (encoder.buffers, encoder.size, encoder.torn) == ([], 0, False)
+        assert [type(part) for part in encoder.table] == [list, dict, list, np.ndarray]
+
+    def test_what_crosses_after_it_lies_where_it_would_without(self):
+        value, x = np.ones(LARGE), np.zeros(LARGE)
+        encoder = self.encoder(value)
+        trees = [encoder.encode(b"1"), encoder.encode(value), encoder.encode(x)]
+        assert trees == [["b", 1], ["q", 0, []], ["a", "<f8", [LARGE], True]]
+        assert encoder.size == sum(map(len, encoder.buffers)) == wire.ALIGN + x.nbytes
+
+    def test_one_value_named_twice_is_a_reference(self):
+        value = [1]
+        encoder = self.encoder(value)
+        assert [encoder.encode(value), encoder.encode((value, 1))] == [["q", 0, []], ["t", ["r", 0], 1]]
+        assert not encoder.torn
+
+    def test_the_side_that_has_it_numbers_the_same_parts(self):
+        inner = [1]
+        value, twin = [inner, {2: inner}], copy.deepcopy([inner, {2: inner}])
+        here, there = self.encoder(value), Encoder(no_foreign)
+        here.encode(value)
+        there.adopt(twin)
+        assert here.table == there.table
+        there.adopt(twin[1])
+        assert len(there.table) == len(here.table) == 3
+
+    def test_a_value_that_is_named_cannot_be_torn_by_itself(self):
+        inner = [1]
+        value, other = [inner, inner], [inner]
+        encoder = self.encoder(value)
+        encoder.encode([value, inner, other])
+        assert not encoder.torn
+
+    def test_one_value_in_two_answers_is_torn(self):
+        inner = np.zeros(2)
+        one, two = [inner], [inner]
+        encoder = self.encoder(one, two)
+        encoder.encode(one)
+        assert not encoder.torn
+        encoder.encode(two)
+        assert encoder.torn
+
+    def test_a_value_that_crossed_by_itself_and_is_a_part_of_an_answer_is_torn(self):
+        inner = np.zeros(2)
+        value = {"x": inner}
+        encoder = self.encoder(value)
+        encoder.encode(inner)
+        encoder.encode(value)
+        assert encoder.torn
+
+    def test_what_is_named_may_hold_what_is_named(self):
+        inner = [1]
+        value = [inner]
+        encoder = Encoder(no_foreign, refer=lambda part: ["q", 0, [0] if part is inner else []])
+        assert (encoder.encode(inner), encoder.encode(value)) == (["q", 0, [0]], ["q", 0, []])
+        assert (len(encoder.table), encoder.torn) == (2, False)
+
+
+def test_a_frame_can_be_made_of_a_text_that_is_written_already(monkeypatch):
+    tree = ["call", "", [0, "f"], [1.5, None, "ü"], {}]
+    assert pack_text(written(tree), [b"data"]) == pack(tree, [b"data"])
+    assert parse(written(tree)) == tree
+    monkeypatch.setattr(frame, "MAX_TEXT", 4)
+    with pytest.raises(WireError, match="5 bytes is too large to carry"):
+        pack_text(b"[1,2]", [])

@@ -24,6 +24,17 @@ def calls(g, x): return g(x)
 def path_of(path): return str(path), path.read_text()
 def big(): return [1 << 5000]
 def add_big(rows): rows.append(1 << 5000)
+def add_big_after(g, rows):
+    rows.append(1)
+    g(rows)
+    rows.append(1 << 5000)
+def echo(x): return x
+def grow(rows): rows.append(9)
+rows = [1]
+def kept(): return rows
+def spoil(): rows.clear()
+def ones(n): return np.ones(n)
+def write(x): x[0] += 5
 """
 
 
@@ -86,8 +97,8 @@ def call(name, *args):
 
 
 def test_loading_tells_names_and_which_can_be_called(client):
-    names = dict.fromkeys(["T", "make", "f", "calls", "path_of", "big", "add_big"], True)
-    assert client.loaded == (names | {"np": False, "x": False}, [])
+    names = "T make f calls path_of big add_big add_big_after echo grow kept spoil ones write".split()
+    assert client.loaded == (dict.fromkeys(names, True) | {"np": False, "x": False, "rows": False}, [])
     assert sys.modules["work"].x == 1
 
 
@@ -157,7 +168,7 @@ def test_files_get_a_folder_each_and_cannot_be_written_to(client, tmp_path):
     [
         (("leap",), "KeyError", "leap"),
         (call("f", ["w", 1]), "ValueError", "unknown tag 'w'"),
-        (call("f", ["q", 1, []]), "IndexError", "list index out of range"),
+        (call("f", ["q", 1, []]), "KeyError", "1"),
         (call("f", ["a", "<f8", [-1], True]), "WireError", "shape is malformed"),
         (call("f", ["h", 9]), "KeyError", "9"),
         (call("big"), "WireError", "5001 bits"),
@@ -202,6 +213,104 @@ def test_a_worker_whose_checks_hang_up_in_a_callback_ends(client):
     assert client.channel.receive()[0][0] == "callback"
     client.close()
     assert not client.thread.is_alive()
+
+
+class TestAhead:
+    """Requests that were sent before their time."""
+
+    REQUESTS = (
+        ("call", "first", [0, "make"], []),
+        ("set", "second", [["q", 0, []], "n"], [7]),
+        ("get", "third", [["q", 0, []], "n"], []),
+        ("call", "fourth", [0, "echo"], [["l", 1, ["l", 2]]]),
+        ("call", "fifth", [0, "f"], [["q", 3, [1]]]),
+        ("call", "sixth", [0, "grow"], [["q", 3, []]]),
+        ("operator", "seventh", ["len"], [["q", 3, []]]),
+        ("call", "eighth", [0, "f"], [["q", 4, [5]]]),
+    )
+
+    def send(self, client, requests, kept):
+        client.channel.send(pack(["ahead", "", [len(requests), kept], [], {}], []))
+        for kind, number, names, args in requests:
+            client.channel.send(pack([kind, number, names, args, {}], []))
+
+    def answers(self, client, n):
+        return [client.channel.receive()[0] for _ in range(n)]
+
+    def test_they_are_answered_one_after_the_other_and_may_name_earlier_answers(self, client):
+        self.send(client, self.REQUESTS, [0, 3, 4])
+        answers = self.answers(client, len(self.REQUESTS))
+        assert [answer[:3] for answer in answers[:5]] == [
+            ["ok", number, []] for number in ("first", "second", "third", "fourth", "fifth")
+        ]
+        assert answers[2][3] == 7
+        assert answers[4][3] == ["l", 2, 2]
+        assert answers[5] == ["ok", "sixth", [[0, ["l", 1, ["r", 1], 9]]], None]
+        assert answers[6] == ["ok", "seventh", [], 3]
+        assert answers[7][:2] == ["error", "eighth"]
+        assert client.value(*call("f", 2)) == 4
+
+    def test_what_is_named_is_what_was_told_and_not_what_became_of_it(self, client):
+        requests = [
+            ("call", "a", [0, "kept"], []),
+            ("call", "b", [0, "spoil"], []),
+            ("operator", "c", ["len"], [["q", 0, []]]),
+        ]
+        self.send(client, requests, [0])
+        assert [answer[3] for answer in self.answers(client, 3)] == [["l", 1], None, 1]
+        assert client.value(*call("kept")) == []
+
+    @pytest.mark.parametrize("size", [3, 100_000])
+    def test_arrays_among_them_are_copies_that_can_be_written_to(self, client, size):
+        requests = [("call", "a", [0, "ones"], [size])] + [("call", n, [0, "write"], [["q", 0, []]]) for n in "bc"]
+        self.send(client, requests, [0])
+        values = []
+        for _ in requests:
+            tree, data = client.channel.receive()
+            values.append((tree[0], len(tree[2]), len(data)))
+        assert values == [("ok", 0, 8 * size), ("ok", 1, 8 * size), ("ok", 1, 8 * size)]
+
+    def test_what_is_not_kept_cannot_be_named(self, client):
+        self.send(client, self.REQUESTS[:3], [])
+        assert [answer[0] for answer in self.answers(client, 3)] == ["ok", "error", "error"]
+
+    def test_what_cannot_be_kept_after_a_change_cannot_be_named_any_more(self, client):
+        requests = [
+            ("call", "a", [0, "echo"], [["l"]]),
+            ("call", "b", [0, "add_big_after"], [["k", 5], ["q", 0, []]]),
+            ("operator", "c", ["len"], [["q", 0, []]]),
+        ]
+        self.send(client, requests, [0])
+        assert self.answers(client, 2)[1][:2] == ["callback", "b"]
+        client.tell("return", "b", [], None)
+        assert [(answer[0], answer[1]) for answer in self.answers(client, 2)] == [("error", "b"), ("error", "c")]
+
+    def test_those_not_begun_are_forgotten(self, client):
+        self.send(client, [("call", "a", [0, "calls"], [["k", 5], 3]), ("call", "b", [0, "f"], [1])], [])
+        assert self.answers(client, 1)[0][:2] == ["callback", "a"]
+        client.channel.send(pack(["forget", "done", [], [], {}], []))
+        client.tell("raise", "a", [])
+        assert [answer[:2] for answer in self.answers(client, 2)] == [["error", "a"], ["ok", "done"]]
+        assert client.value(*call("f", 2)) == 4
+
+    def test_when_all_were_answered_there_is_nothing_to_forget(self, client):
+        self.send(client, [("call", "a", [0, "f"], [1])], [0])
+        assert self.answers(client, 1) == [["ok", "a", [], 2]]
+        assert client.value("forget") is None
+        assert client.error(*call("f", ["q", 0, []]))[0][0] == "KeyError"
+
+    def test_the_next_ones_take_the_place_of_the_last(self, client):
+        for value in (1, 2):
+            self.send(
+                client, [("call", "a", [0, "echo"], [["l", value]]), ("call", "b", [0, "f"], [["q", 0, []]])], [0]
+            )
+            assert [answer[3] for answer in self.answers(client, 2)] == [["r", 0], ["l", value, value]]
+
+    def test_a_worker_whose_checks_hang_up_meanwhile_ends(self, client):
+        self.send(client, [("call", "a", [0, "calls"], [["k", 5], 3]), ("call", "b", [0, "f"], [1])], [])
+        assert self.answers(client, 1)[0][:2] == ["callback", "a"]
+        client.close()
+        assert not client.thread.is_alive()
 
 
 class TestShared:

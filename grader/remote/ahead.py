@@ -7,7 +7,8 @@ are the very next words that were sent, then the answer is on its way or here al
 is forgotten, and the rest of the check goes its ordinary way, request by request.
 
 What a request holds of earlier answers cannot be sent ahead by value. It is named instead: ["q", k, keys] is what the
-k-th request was answered, or the part of it that these keys lead to.
+k-th request was answered, or the part of it that these keys lead to. The worker keeps what it answered as a copy, just
+as the check does: a submission that goes on to change what it returned changes neither.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Answers:
         self._values: list[Any] = []  # kept alive: their identities are keys
         self._before: dict[int, Any] = {}
         self._handles: dict[int, Name] = {}
+        self._passed: list[Any] = []  # what the request that is being made names
 
     def clear(self) -> None:
         self._names.clear()
@@ -96,17 +98,21 @@ class Answers:
         if name is None or isinstance(value, RemoteObject):
             return name
         before = self._before.get(id(value))
-        return name if before is not None and before == content(value) else None
+        if before is None or before != content(value):
+            return None
+        self._passed.append(value)
+        return name
 
     def target(self, handle: int) -> Name | None:
         """The name of an object of the submission."""
         return self._handles.get(handle)
 
-    def changed(self) -> None:
-        """The submission has changed something, and the check knows: what it holds now is what it should."""
-        for value in self._values:
-            if id(value) in self._before:
-                self._before[id(value)] = content(value)
+    def answered(self, number: int, value: Any, changed: bool) -> None:
+        """A request was answered; if that has changed what was passed, then on both sides."""
+        for passed in self._passed if changed else ():
+            self._before[id(passed)] = content(passed)
+        self._passed.clear()
+        self.learn(number, value)
 
 
 def content(value: Any) -> Any:
@@ -149,6 +155,8 @@ class Recorder:
         named = {name: encoder.encode(value) for name, value in kwargs.items()}
         self._words.append((written([kind, "", [target, *names[1:]], trees, named]), b"".join(encoder.buffers)))
         self._size += encoder.size
+        if encoder.torn:
+            self.reason = "it passes one value as a part of two others"
         if self._size > MOST_BYTES or len(self._words) > MOST_CALLS:
             self.reason = "the check asks too much to have it all lie ready"
 
@@ -156,11 +164,8 @@ class Recorder:
         """The request was answered; None if it raised."""
         self._open = False
         self._calls_back = self._calls_back or called_back
-        if self.reason:
-            return
-        if changed:
-            self._answers.changed()
-        self._answers.learn(len(self._words) - 1, value)
+        if not self.reason:
+            self._answers.answered(len(self._words) - 1, value, changed)
 
     def plan(self) -> Plan | None:
         """What was noted; None if that is no use."""
@@ -190,6 +195,8 @@ class Recorder:
     def _foreign(self, value: Any, encoder: Encoder) -> list[Any]:
         if isinstance(value, Path):
             return passed_file(value, encoder)
+        if isinstance(value, RemoteObject) and self._answers.target(value._handle):  # or a part of what is named
+            return ["h", 0]
         self.reason = "it passes a function, which may be called at any time"
         return ["k", 0]
 
@@ -209,7 +216,8 @@ class Ahead:
 
     def frames(self) -> list[Buffer]:
         """All requests."""
-        parts = pack(["ahead", "", [len(self._plan.words)], [], {}], [])
+        kept = sorted({number for number, _ in self._plan.named})
+        parts = pack(["ahead", "", [len(self._plan.words), kept], [], {}], [])
         for number, (text, data) in enumerate(self._plan.words):
             parts += pack_text(text.replace(b'""', b'"%s"' % self._named(number).encode(), 1), [data] if data else [])
         return parts
@@ -244,9 +252,7 @@ class Ahead:
 
     def answered(self, value: Any, changed: bool) -> None:
         """The next request was answered; None if it raised."""
-        if changed:
-            self.answers.changed()
-        self.answers.learn(self._next, value)
+        self.answers.answered(self._next, value, changed)
         self._next += 1
 
     def _named(self, number: int) -> str:

@@ -72,6 +72,11 @@ class Call:
         self.open = self.changed = self.called_back = False
         self.received = 0
 
+    @property
+    def torn(self) -> bool:
+        """Whether what is one value here would be two there: see `Encoder`."""
+        return self._encoder.torn
+
     def ask(
         self, kind: str, names: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> tuple[list[Any], list[Buffer]]:

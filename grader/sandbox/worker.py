@@ -11,9 +11,10 @@ arguments, by place and by name:
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
-    ["ahead", id, [n], [], {}]                  nor has this: the next n requests are answered one after the other
+    ["ahead", id, [n, kept], [], {}]            nor has this: the next n requests are answered one after the other
     ["forget", id, [], [], {}]                  ... but those not begun are never answered
-A request among those of "ahead" may hold ["q", k, keys] for what the k-th of them was answered, or a part of that.
+A request among those of "ahead" may hold ["q", k, keys] for what the k-th of them was answered, or a part of that, if
+k is among the kept.
 and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number,
 [...], {...}]; the last is answered by ["return", id, changes, value] or ["raise", id, changes].
 """
@@ -29,7 +30,7 @@ import tempfile
 import traceback
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,17 @@ class Worker:
         self._scopes: list[Scope] = []
         self._callbacks: WeakValueDictionary[int, Callable[..., Any]] = WeakValueDictionary()
         self._waiting: deque[tuple[list[Any], memoryview]] = deque()  # requests that were sent ahead
-        self._answered: list[Any] = []  # what the requests sent ahead came to
+        self._kept: set[int] = set()  # the numbers of those whose answers are named by others
+        self._answers: dict[int, tuple[Any, bytes]] = {}  # these, as they were told
+        self._next = 0  # the number of the first of those that wait
 
     def serve(self) -> None:
         """Answer until the other side hangs up."""
         with suppress(Closed):
             while True:
                 if self._waiting and not self._channel.pending():
-                    self._answered.append(self._answer(*self._waiting.popleft()))
+                    self._keep(self._next, self._answer(*self._waiting.popleft()))
+                    self._next += 1
                 else:
                     self._answer(*self._channel.receive())
 
@@ -92,6 +96,8 @@ class Worker:
             return None
         finally:
             self._scopes.pop()
+            for number, passed in scope.changed():
+                self._keep(number, passed)
         return value
 
     def _tell(self, scope: Scope, kind: str, *values: Any) -> None:
@@ -131,22 +137,29 @@ class Worker:
         setattr(self._target(target), name, *args)
 
     def _target(self, target: int | list[Any]) -> Any:
-        return self.answered(*target[1:]) if isinstance(target, list) else self._objects[target]
+        return self._scopes[-1].part(*target[1:]) if isinstance(target, list) else self._objects[target]
 
-    def answered(self, number: int, keys: list[Any]) -> Any:
-        """A part of what a request that was sent ahead came to."""
-        value = self._answered[number]
-        for key in keys:
-            value = value[key]
-        return value
+    def _keep(self, number: int, value: Any) -> None:
+        if number in self._kept:
+            self._answers.pop(number, None)
+            encoder = Encoder(self.handle)
+            with suppress(WireError):
+                self._answers[number] = encoder.encode(value), b"".join(encoder.buffers)
 
-    def _ahead(self, counts: list[int], kwargs: dict[str, Any]) -> None:
-        self._answered.clear()
-        self._waiting.extend(self._channel.receive() for _ in range(counts[0]))
+    def answered(self, number: int) -> Any:
+        """A copy of what a request that was sent ahead was answered."""
+        tree, data = self._answers[number]
+        return Decoder(memoryview(data), self.resolve).decode(tree)
+
+    def _ahead(self, names: list[Any], kwargs: dict[str, Any]) -> None:
+        self._forget([], {})
+        count, self._kept, self._next = names[0], set(names[1]), 0
+        self._waiting.extend(self._channel.receive() for _ in range(count))
 
     def _forget(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         self._waiting.clear()
-        self._answered.clear()
+        self._kept.clear()
+        self._answers.clear()
 
     def _operator(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         function = getattr(operator, name, None) or getattr(builtins, name)
@@ -256,11 +269,13 @@ SILENT: dict[str, Callable[..., None]] = {
 class Scope:
     """One request, and the mutable values that it shares with the checks."""
 
-    __slots__ = ("_data", "_worker", "call", "shared")
+    __slots__ = ("_changed", "_data", "_named", "_worker", "call", "shared")
 
     def __init__(self, worker: Worker, call: str, data: memoryview) -> None:
         self.call, self.shared = call, Shared()
         self._worker, self._data = worker, data
+        self._named: dict[int, Any] = {}  # earlier answers that the request names
+        self._changed = False
 
     def decode(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The values of the request, by place and by name."""
@@ -272,13 +287,14 @@ class Scope:
     def ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Buffer]]:
         """A call of a function of the checks."""
         encoder = Encoder(self._worker.handle, self.shared.table)
-        changes, body = self.shared.encode(encoder, [*args, *kwargs.values()])
+        changes, body = self._encoded(encoder, [*args, *kwargs.values()])
         named = dict(zip(kwargs, body[len(args) :], strict=True))
         return ["callback", self.call, changes, number, body[: len(args)], named], encoder.buffers
 
     def returned(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
         """Take over what the checks changed, and what their function returned."""
         given = self.shared.passing
+        self._changed = self._changed or bool(changes)
         values = self.shared.decode(self._decoder(data), changes, trees)
         self.shared.forget(given, self.shared.passing)
         self.shared.note()
@@ -287,8 +303,26 @@ class Scope:
     def encode(self, kind: str, *values: Any) -> tuple[Any, list[Buffer]]:
         """An answer: what changed among the arguments, then the values."""
         encoder = Encoder(self._worker.handle, self.shared.table)
-        changes, body = self.shared.encode(encoder, values)
+        changes, body = self._encoded(encoder, values)
         return [kind, self.call, changes, *body], encoder.buffers
+
+    def part(self, number: int, keys: list[Any]) -> Any:
+        """A part of an earlier answer that the request names."""
+        if number not in self._named:
+            self._named[number] = self._worker.answered(number)
+        value = self._named[number]
+        for key in keys:
+            value = value[key]
+        return value
+
+    def changed(self) -> Iterable[tuple[int, Any]]:
+        """The earlier answers that the request has perhaps changed."""
+        return self._named.items() if self._changed else ()
+
+    def _encoded(self, encoder: Encoder, values: Sequence[Any]) -> tuple[Any, list[Any]]:
+        changes, body = self.shared.encode(encoder, values)
+        self._changed = self._changed or bool(changes)
+        return changes, body
 
     def _decoder(self, data: memoryview) -> Decoder:
         return Decoder(data, self._resolve, self.shared.table, self._worker.save_file)
@@ -296,7 +330,7 @@ class Scope:
     def _resolve(self, tag: str, args: list[Any]) -> Any:
         if tag != "q":
             return self._worker.resolve(tag, args)
-        value = self._worker.answered(*args)
+        value = self.part(*args)
         Encoder(self._worker.handle, self.shared.table).adopt(value)
         return value
 

@@ -20,10 +20,14 @@ class Encoder:
     Args:
         foreign: what to do with a value of no plain type: returns a tagged list such as ["h", 3], or raises.
         table: the mutable values numbered so far; those of a call stay known to its answers.
-        refer: names a value that the other side has already, as a tagged list; None for any other value.
+        refer: names a value that the other side has already, as ["q", answer, ...]; None for any other value.
+
+    Attributes:
+        torn: whether one mutable value crosses as a part of two answers, or of an answer and by itself: what is one
+            here would be two there.
     """
 
-    __slots__ = ("_foreign", "_numbers", "_refer", "buffers", "size", "table")
+    __slots__ = ("_adopted", "_foreign", "_numbers", "_refer", "buffers", "size", "table", "torn")
 
     def __init__(
         self,
@@ -32,6 +36,8 @@ class Encoder:
         refer: Callable[[Any], list[Any] | None] | None = None,
     ) -> None:
         self._foreign, self._refer = foreign, refer
+        self._adopted: dict[int, dict[int, int]] = {}  # numbers of the parts of each answer
+        self.torn = False
         self.table: list[Any] = [] if table is None else table
         self._numbers = {id(value): number for number, value in enumerate(self.table)} if self.table else {}
         self.buffers: list[Buffer] = []
@@ -53,7 +59,7 @@ class Encoder:
         if number is not None:
             return ["r", number]
         if self._refer is not None and (known := self._refer(value)) is not None:
-            self.adopt(value)
+            self.adopt(value, self._adopted.setdefault(known[1], {}))
             return known
         return _WAYS.get(kind, Encoder._other)(self, value, depth + 1, True)
 
@@ -61,13 +67,20 @@ class Encoder:
         """Encode a numbered value anew, by what it holds now; what it holds may be references."""
         return _WAYS.get(type(value), Encoder._other)(self, value, 1, False)
 
-    def adopt(self, value: Any) -> None:
-        """Number the mutable parts of a value that does not cross, because the other side has it, as if it did."""
-        refer, self._refer = self._refer, None
+    def adopt(self, value: Any, apart: dict[int, int] | None = None) -> None:
+        """Number the mutable parts of a value that does not cross, because the other side has it, as if it did.
+
+        Args:
+            apart: numbers by identity of what the value may share parts with; None for all.
+        """
+        refer, self._refer, numbers = self._refer, None, self._numbers
+        self._numbers = numbers if apart is None else apart
         count, size = len(self.buffers), self.size
         self.encode(value)
         del self.buffers[count:]
-        self._refer, self.size = refer, size
+        for identity, number in self._numbers.items():
+            self.torn |= numbers.setdefault(identity, number) != number
+        self._refer, self._numbers, self.size = refer, numbers, size
 
     def put(self, buffer: Buffer) -> None:
         """Add a buffer of the value that is being encoded."""

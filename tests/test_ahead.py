@@ -1,0 +1,787 @@
+"""Requests that are sent before a check makes them: what comes of it is what comes of asking one by one."""
+
+import json
+import select
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from grader.errors import SubmissionCrashed, SubmissionTimeout
+from grader.model import Cell, Limits
+from grader.remote import Call, Recorder, Session, SubmissionRaised, ahead
+from grader.remote.ahead import Ahead, Answers, Plan
+from grader.sandbox.channel import Channel, Closed
+from grader.wire import HEAD
+
+SOURCE = """
+import os, sys
+import numpy as np
+scale = 3.0
+def echo(x): return x
+def same(a, b): return a is b
+def double(x): return 2 * x
+def pair(x): return 2 * x, {"x": x, "list": [1.0, 2.0]}
+def use(cache): return cache["x"] + 1
+def array(): return np.arange(3.0)
+def write(x): x[0] = 7
+def grow(rows): rows.append(len(rows))
+def draw(rng): return rng.normal()
+def reseed(): return np.random.default_rng(3)
+def read(path): return path.read_text()
+def later(f, x): return f(x)
+def square(x): return x * x
+def squares(x): return square(x) + square(x + 1)
+def twice(f): return f(1) + f(2)
+def fail(x): raise ValueError(f"no {x}")
+def make(x): return Thing(x)
+def things(): return [Thing(1.0), Thing(2.0)]
+def count():
+    yield from (1, 2)
+class Thing:
+    __array_ufunc__ = None
+    def __init__(self, value): self.value, self.items = value, {}
+    def __add__(self, other): return Thing(self.value + getattr(other, "value", other))
+    __radd__ = __add__
+    def __sub__(self, other): return Thing(self.value - getattr(other, "value", other))
+    def __rsub__(self, other): return Thing(other - self.value)
+    def __rmatmul__(self, other): return Thing(other @ self.value)
+    def __neg__(self): return Thing(-self.value)
+    def __iadd__(self, other): self.value += other; return self
+    def __len__(self): return 3
+    def __getitem__(self, key): return self.items[key]
+    def __setitem__(self, key, value): self.items[key] = value
+    def __call__(self, x): return x + self.value
+    def double(self): return Thing(2 * self.value)
+"""
+
+
+def open_session(source=SOURCE, **limits):
+    return Session("work", (Cell(filename="work.py", source=source),), Limits(**limits))
+
+
+def plan_of(check, source=SOURCE, *, examples=1, stand_ins=None):
+    """The plan of a check that was recorded with a reference, and the reason why there is none."""
+    session, recorder = open_session(source), Recorder()
+    try:
+        with session.stand_in(stand_ins or {}):
+            session.note(recorder)
+            run(check, session, examples)
+            session.note(None)
+    finally:
+        session.close()
+    return recorder.plan(), recorder.reason
+
+
+def run(check, session, examples=1):
+    """What a check returns, example by example, or what it raises."""
+    said = []
+    for number in range(examples):
+        session.example(number)
+        try:
+            said.append(repr(check(session.module)))
+        except BaseException as error:
+            said.append(f"{type(error).__mro__[1:3]} {error}")
+    return said
+
+
+@dataclass
+class Played:
+    """What a check said when it was played, and which requests it made itself."""
+
+    said: list[str]
+    asked: list[str]
+    over: bool
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The names in all requests that are made in the ordinary way, as they are made."""
+    names, original = [], Call.run
+
+    def counted(call, message, buffers, news):
+        names.append(message[2][-1] if message[2] else "")
+        return original(call, message, buffers, news)
+
+    monkeypatch.setattr(Call, "run", counted)
+    return names
+
+
+@pytest.fixture
+def play(asked):
+    """Plays a check with a submission in the ordinary way and with its requests sent ahead; both say the same."""
+
+    def played(check, source=SOURCE, *, reference=SOURCE, examples=1, stand_ins=None, plan=None, **limits):
+        if plan is None:
+            plan, reason = plan_of(check, reference, examples=examples, stand_ins=stand_ins)
+            assert reason == ""
+        results = []
+        for sent in (None, plan):
+            session = open_session(source, **limits)
+            session.names()
+            session.begin()
+            asked.clear()
+            try:
+                with session.stand_in(stand_ins or {}):
+                    if sent is not None:
+                        session.expect(sent)
+                    before = session._ahead
+                    said = run(check, session, examples)
+                results.append(Played(said, list(asked), before is not None and before.over))
+            finally:
+                session.close()
+        ordinary, ahead_ = results
+        assert ahead_.said == ordinary.said
+        return ahead_
+
+    return played
+
+
+class TestEveryKindOfRequest:
+    """... can be sent ahead: none is made in the ordinary way."""
+
+    def assert_all_ahead(self, played):
+        assert (played.asked, played.over) == ([], True)
+
+    def test_calls(self, play):
+        self.assert_all_ahead(play(lambda hw: (hw.double(2), hw.double(x=np.ones(2)), hw.echo({"a": [1, (2, 3)]}))))
+
+    def test_values_of_the_module(self, play):
+        self.assert_all_ahead(play(lambda hw: (hw.scale, hw.double(1))))
+
+    def test_attributes_of_objects(self, play):
+        def check(hw):
+            thing = hw.make(1.0)
+            thing.value = np.ones(2)
+            return thing.value, thing.double().value, hw.Thing(2.0)(3)
+
+        self.assert_all_ahead(play(check))
+
+    def test_operators_and_reflected_ones(self, play):
+        def check(hw):
+            a, b = hw.make(3.0), hw.make(2.0)
+            results = [a + b, a - b, 1 + a, 1 - a, -a, np.float64(2) - a, torch.tensor(1.0) + b, (a + b) - (a - 1)]
+            a += 5
+            a["key"] = b
+            return [result.value for result in [*results, a]], len(a), a["key"] is b
+
+        self.assert_all_ahead(play(check))
+
+    def test_an_array_to_the_left_of_an_object(self, play):
+        self.assert_all_ahead(play(lambda hw: (np.ones(2) @ hw.make(np.arange(2.0))).value))
+
+    def test_classes_and_isinstance(self, play):
+        self.assert_all_ahead(play(lambda hw: (isinstance(hw.make(1), hw.Thing), isinstance(1, hw.Thing))))
+
+    def test_parts_of_answers(self, play):
+        def check(hw):
+            out, cache = hw.pair(np.arange(3.0))
+            first, second = hw.things()
+            used = hw.use(cache), hw.double(cache["x"]), hw.double(cache["list"]), hw.echo(out), hw.echo([cache])
+            return used, (first + second).value
+
+        self.assert_all_ahead(play(check))
+
+    @pytest.mark.parametrize(
+        "value", ["np.arange(3.0)", "[1, 2]", "{'a': 1}", "{1, 2}", "(1, np.ones(2))", "Thing(1.0)"]
+    )
+    def test_what_one_call_returned_is_handed_to_the_next(self, play, value):
+        source = SOURCE + f"\ndef value(): return {value}\ndef look(x): return repr(getattr(x, 'value', x))"
+        self.assert_all_ahead(play(lambda hw: hw.look(hw.value()), source, reference=source))
+
+    def test_tensors(self, play):
+        source = SOURCE + "\nimport torch\ndef tensor(): return torch.ones(2)\ndef look(x): return x.sum()"
+        self.assert_all_ahead(play(lambda hw: hw.look(hw.tensor()) + hw.look(torch.ones(3)), source, reference=source))
+
+    def test_arguments_that_are_changed_in_place(self, play):
+        def check(hw):
+            x, rows = np.zeros(2), [5]
+            hw.write(x)
+            hw.grow(rows)
+            hw.grow(rows)
+            return x, rows, hw.double(x), hw.double(rows)
+
+        self.assert_all_ahead(play(check))
+
+    def test_answers_that_are_changed_in_place(self, play):
+        def check(hw):
+            x = hw.array()
+            hw.write(x)
+            return x, hw.double(x)
+
+        self.assert_all_ahead(play(check))
+
+    def test_generators_that_advance(self, play):
+        def check(hw):
+            rng, theirs = np.random.default_rng(5), hw.reseed()
+            return hw.draw(rng), hw.draw(rng), rng.random(), hw.draw(theirs), hw.draw(theirs), theirs.random()
+
+        self.assert_all_ahead(play(check))
+
+    def test_iterators(self, play):
+        self.assert_all_ahead(play(lambda hw: list(hw.count())))
+
+    def test_files(self, play, tmp_path):
+        path = tmp_path / "data.csv"
+        path.write_text("1,2\n")
+        self.assert_all_ahead(play(lambda hw: (hw.read(path), hw.read(path))))
+
+    def test_exceptions(self, play):
+        def check(hw):
+            with pytest.raises(ValueError, match="no 1") as caught:
+                hw.fail(1)
+            assert isinstance(caught.value, SubmissionRaised)
+            return hw.double(1)
+
+        self.assert_all_ahead(play(check))
+
+    def test_stand_ins_are_called_back_while_requests_lie_ready(self, play):
+        def check(hw):
+            return hw.squares(2), hw.double(1), hw.squares(3), hw.square(5)
+
+        played = play(check, stand_ins={"square": lambda x: 10 * x})
+        self.assert_all_ahead(played)
+        assert played.said == ["(50, 2, 70, 50)"]
+
+    def test_an_exception_of_a_stand_in_comes_out_as_itself(self, play):
+        def square(x):
+            raise KeyError("mine")
+
+        self.assert_all_ahead(play(lambda hw: hw.squares(2), stand_ins={"square": square}))
+
+    def test_several_examples(self, play):
+        numbers = iter(range(1000))
+
+        def check(hw):
+            number = next(numbers) % 3
+            return hw.double(hw.double(number)), hw.use(hw.pair(np.arange(float(number)))[1])
+
+        played = play(check, examples=3)
+        self.assert_all_ahead(played)
+        assert len(set(played.said)) == 3
+
+    def test_more_than_the_system_takes_at_once(self, play):
+        def check(hw):
+            return [hw.double(np.full(100_000, float(n)))[-1] for n in range(8)]
+
+        self.assert_all_ahead(play(check))
+
+
+class TestOtherSubmissions:
+    def test_one_that_answers_in_another_structure_is_still_asked_ahead(self, play):
+        source = SOURCE.replace('{"x": x, "list": [1.0, 2.0]}', "[x, 5]").replace('cache["x"]', "cache[0]")
+        played = play(lambda hw: hw.use(hw.pair(np.arange(3.0))[1]), source)
+        assert (played.asked, played.over) == ([], True)
+        assert played.said == ["array([1., 2., 3.])"]
+
+    def test_one_whose_cache_is_an_object_is_still_asked_ahead(self, play):
+        source = SOURCE.replace('{"x": x, "list": [1.0, 2.0]}', "Thing(x)").replace('cache["x"]', "cache.value")
+        played = play(lambda hw: hw.use(hw.pair(np.arange(3.0))[1]), source)
+        assert (played.asked, played.over) == ([], True)
+
+    def test_one_that_answers_something_else_is_asked_by_what_it_answered(self, play):
+        source = SOURCE.replace("return 2 * x", "return 3 * x")
+        played = play(lambda hw: (hw.echo(1), hw.double(hw.double(1)), hw.double(2)), source)
+        assert played.said == ["(1, 9, 6)"]
+        assert (played.asked, played.over) == (["double", "double"], False)
+
+    def test_one_with_too_short_an_answer_costs_the_request_that_needs_the_rest(self, play):
+        source = SOURCE.replace('return 2 * x, {"x": x, "list": [1.0, 2.0]}', "return (2 * x,)")
+        played = play(lambda hw: hw.use(hw.pair(np.arange(3.0))[1]), source)
+        assert "tuple index out of range" in played.said[0]
+
+    def test_one_that_raises_where_the_reference_does_not(self, play):
+        source = SOURCE.replace("def double(x): return 2 * x", "def double(x): raise ValueError('mine')")
+
+        def check(hw):
+            with suppress(ValueError):
+                hw.double(1)
+            return hw.echo(5)
+
+        assert play(check, source).asked == []
+        played = play(lambda hw: (hw.echo(5), hw.double(1), hw.echo(6)), source, examples=2)
+        assert "mine" in played.said[0]
+
+    def test_one_that_lacks_a_function_is_told_so(self, play):
+        played = play(lambda hw: hw.double(1), SOURCE.replace("def double", "def dubble"))
+        assert "It defines 'dubble'" in played.said[0]
+
+    def test_one_that_changes_its_argument_where_the_reference_does_not(self, play):
+        source = SOURCE.replace("def double(x): return 2 * x", "def double(x):\n    x *= 2\n    return x")
+
+        def check(hw):
+            x = np.ones(2)
+            return hw.double(x), hw.double(x), x
+
+        played = play(check, source)
+        assert played.said == ["(array([4., 4.]), array([4., 4.]), array([4., 4.]))"]
+        assert played.asked == ["double"]
+
+    def test_a_check_that_ends_early_leaves_nothing_behind(self, asked):
+        def check(hw):
+            if hw.double(1) == 2:
+                return hw.double(5), hw.double(6)
+            return None
+
+        plan, _ = plan_of(check)
+        session = open_session(SOURCE.replace("return 2 * x", "return 3 * x"))
+        try:
+            for number in range(3):
+                with session.stand_in({"square": lambda x: 0}):
+                    session.expect(plan)
+                    assert run(check, session) == ["None"]
+                assert session.module.double(number) == 3 * number
+        finally:
+            session.close()
+
+    def test_a_check_that_changes_what_it_got_back_sends_what_it_holds(self, play):
+        def check(hw):
+            out, cache = hw.pair(np.arange(3.0))
+            cache["x"][0] = 50
+            cache["list"].append(9)
+            return hw.use(cache), hw.double(cache["list"]), hw.echo(out)
+
+        assert play(check).asked == []
+
+    def test_what_only_this_submission_changes_is_noticed(self, play):
+        source = SOURCE.replace("return np.arange(3.0)", "return np.zeros(3)")
+
+        def check(hw):
+            x = hw.array()
+            if not x.any():
+                x[0] = 50
+            return hw.double(x), hw.double(1)
+
+        played = play(check, source)
+        assert played.asked == ["double", "double"]
+        assert played.said == ["(array([100.,   0.,   0.]), 2)"]
+
+
+class TestWhatIsAnsweredIsAValue:
+    """What is named is what was answered then: the copy that the check holds, and no object that lives on there."""
+
+    ALIAS = """
+import numpy as np
+W = np.zeros(2)
+def get(): return W%s
+def train(): W[:] += 1
+def predict(w): return w + 0
+def forward(x): return 2 * x, {'x': x%s}
+def backward(x, cache, d):
+    d *= 2
+    return d
+def both(p, q, z):
+    z += 5
+    return z, p is q
+def shift(p, q):
+    p += 1
+    return q
+"""
+    COPY, LIVE = ALIAS % (".copy()", ".copy()"), ALIAS % ("", "")
+
+    def backward(self, hw):
+        x, d = np.arange(3.0), np.ones(3)
+        _, cache = hw.forward(x)
+        back = hw.backward(x, cache, d)
+        return back is d, d, x, cache
+
+    def two_answers(self, hw):
+        p, q, z = hw.get(), hw.get(), np.ones(2)
+        back, same = hw.both(p, q, z)
+        return back is z, same, p, q, z
+
+    def shifted(self, hw):
+        p, q = hw.get(), hw.get()
+        return hw.shift(p, q), p, q
+
+    def trained(self, hw):
+        w = hw.get()
+        hw.train()
+        return hw.predict(w), w
+
+    @pytest.mark.parametrize("reference", [COPY, LIVE], ids=["reference_copies", "reference_does_not"])
+    @pytest.mark.parametrize("source", [COPY, LIVE], ids=["copies", "does_not"])
+    @pytest.mark.parametrize("name", ["backward", "two_answers", "shifted", "trained"])
+    def test_whether_a_submission_copies_what_it_returns_makes_no_difference(self, play, name, source, reference):
+        check = getattr(self, name)
+        plan, _ = plan_of(check, reference)
+        assert len(play(check, source, plan=plan).said) == 1
+
+
+class TestWhatCannotBeSentAhead:
+    def reason(self, check, **options):
+        plan, reason = plan_of(check, **options)
+        assert plan is None
+        return reason
+
+    def test_a_function_that_is_passed(self):
+        assert "passes a function" in self.reason(lambda hw: hw.later(lambda x: x, 1))
+        assert "a function that the check passes" in self.reason(lambda hw: hw.later(hw.double, 1))
+
+    def test_a_stand_in_that_asks_the_submission_in_turn(self):
+        held = []
+
+        def check(hw):
+            held[:] = [hw]
+            return hw.squares(1)
+
+        reason = self.reason(check, stand_ins={"square": lambda x: held[0].double(x)})
+        assert "asks the submission in turn" in reason
+
+    def test_an_object_of_an_earlier_example(self):
+        things = []
+
+        def check(hw):
+            things.append(hw.make(1.0))
+            return things[0].value
+
+        assert self.reason(check, examples=2) == "it uses an object of an earlier example"
+
+    def test_more_bytes_than_may_lie_ready(self, monkeypatch):
+        check = lambda hw: [hw.double(np.ones(100)) for _ in range(3)]  # noqa: E731
+        monkeypatch.setattr(ahead, "MOST_BYTES", 2400)
+        assert plan_of(check)[0] is not None
+        monkeypatch.setattr(ahead, "MOST_BYTES", 2399)
+        assert "asks too much" in self.reason(check)
+
+    def test_more_calls_than_may_lie_ready(self, monkeypatch):
+        check = lambda hw: [hw.double(n) for n in range(3)]  # noqa: E731
+        monkeypatch.setattr(ahead, "MOST_CALLS", 3)
+        assert plan_of(check)[0] is not None
+        monkeypatch.setattr(ahead, "MOST_CALLS", 2)
+        assert "asks too much" in self.reason(check)
+
+    def test_nothing(self):
+        assert plan_of(lambda hw: 5) == (None, "")
+
+
+class TestForgetting:
+    def test_while_a_stand_in_is_being_called_back(self, play):
+        source = SOURCE.replace("return 2 * x", "return 3 * x")
+
+        def check(hw):
+            hw.double(1) == 2 and hw.echo(1)
+            return hw.squares(hw.double(1)), hw.squares(2)
+
+        played = play(check, source, stand_ins={"square": lambda x: 10 * x})
+        assert played.said == ["(70, 50)"]
+        assert not played.over
+
+    def test_of_a_submission_that_survives_what_it_is_told_then(self, play):
+        """The call that lies ready is ended by an exception, and what it does after that counts for nothing."""
+        source = SOURCE.replace("return 2 * x", "return 3 * x").replace(
+            "def squares(x): return square(x) + square(x + 1)",
+            "def squares(x):\n    for _ in range(5):\n        try: return square(x) + square(x + 1)\n        except Exception: pass",
+        )
+        played = play(
+            lambda hw: (hw.squares(hw.double(1)), hw.double(4)), source, stand_ins={"square": lambda x: 10 * x}
+        )
+        assert played.said == ["(70, 12)"]
+
+    def test_stand_ins_do_no_work_for_calls_that_lie_ready_when_their_check_is_over(self):
+        worked = []
+        check = lambda hw: (hw.double(1), hw.squares(2))  # noqa: E731
+        stand_ins = {"square": lambda x: worked.append(x) or x}
+        plan, _ = plan_of(check, stand_ins=stand_ins)
+        worked.clear()
+        session = open_session()
+        try:
+            with session.stand_in(stand_ins):
+                session.expect(plan)
+                session.example(0)
+                assert session.module.double(1) == 2
+            assert worked == []
+            assert session.module.squares(2) == 13
+        finally:
+            session.close()
+
+    def test_an_example_that_asked_less_than_the_last_time(self, play):
+        source = SOURCE.replace("return 2 * x", "return 3 * x")
+
+        def check(hw):
+            return hw.double(1) == 2 and (hw.echo(1), hw.echo(2))
+
+        played = play(check, source, examples=3)
+        assert played.said == ["False"] * 3
+        assert played.asked == ["double", "double"]
+
+    def test_an_example_that_asks_more_than_the_last_time(self, play):
+        source = SOURCE.replace("return 2 * x", "return 3 * x")
+
+        def check(hw):
+            return hw.double(1) == 2 or (hw.echo(1), hw.echo(2))
+
+        assert play(check, source).said == ["(1, 2)"]
+        assert play(check, source, examples=2).said == ["(1, 2)"] * 2
+
+    def test_when_there_is_nothing_to_forget_nothing_happens(self):
+        session = open_session()
+        session.forget()
+        plan, _ = plan_of(lambda hw: hw.double(1))
+        session.expect(plan)
+        session.example(0)
+        assert session.module.double(1) == 2
+        session.forget()
+        assert session.module.double(2) == 4
+        session.close()
+        session.forget()
+
+
+class TestEnds:
+    """A worker that ends or hangs in a request that was sent ahead: the verdict is that of asking one by one."""
+
+    @pytest.mark.parametrize("body", ["os._exit(3)", "while True: pass", "import ctypes; ctypes.string_at(0)"])
+    @pytest.mark.parametrize("at", [0, 1, 2])
+    def test_the_check_ends_with_the_same_words(self, play, body, at):
+        functions = ["echo", "double", "square"]
+        source = SOURCE + f"\ndef {functions[at]}(x):\n    {body}\n"
+        check = lambda hw: (hw.echo(1), hw.double(2), hw.square(3))  # noqa: E731
+        (said,) = play(check, source, call_seconds=0.4).said
+        assert "SubmissionGone" in said
+
+    def test_the_next_check_has_a_worker(self):
+        plan, _ = plan_of(lambda hw: (hw.echo(1), hw.double(2)))
+        session = open_session(SOURCE + "\ndef double(x):\n    if x == 2: os._exit(3)\n    return x")
+        try:
+            session.expect(plan)
+            session.example(0)
+            assert session.module.echo(1) == 1
+            with pytest.raises(SubmissionCrashed):
+                session.module.double(2)
+            assert session.module.double(3) == 3
+        finally:
+            session.close()
+
+    def test_a_worker_that_hangs_in_what_is_to_be_forgotten_is_ended(self, asked):
+        hangs = "\ndef squares(x):\n    try: square(x)\n    except Exception:\n        while True: pass"
+        stand_ins = {"square": lambda x: x}
+        plan, _ = plan_of(lambda hw: hw.squares(2), stand_ins=stand_ins)
+        session = open_session(SOURCE + hangs, call_seconds=0.4)
+        try:
+            with session.stand_in(stand_ins):
+                session.expect(plan)
+                session.example(0)
+                process = session._process
+                assert select.select([process.channel._end], [], [], 20)[0]  # it calls back, so it has begun
+                session.forget()
+                assert session._process is None
+                assert process.exit_text()
+                assert session.module.double(3) == 6
+        finally:
+            session.close()
+
+    def test_a_worker_that_is_gone_when_the_requests_are_sent_is_replaced(self):
+        plan, _ = plan_of(lambda hw: hw.double(1))
+        session = open_session()
+        try:
+            session.names()
+            session._process.channel._end.shutdown(socket.SHUT_RDWR)
+            session.expect(plan)
+            session.example(0)
+            assert session._ahead is None
+            assert session.module.double(1) == 2
+        finally:
+            session.close()
+
+
+LOADED = ["ok", "ID", [], ["t", ["d", "double", True, "fail", True], ["l"]]]
+CHECK = (lambda hw: (hw.double(1), hw.double(2)), "def double(x): return 2 * x")
+
+
+class FakeProcess:
+    """A worker in a thread that answers requests sent ahead as it likes: `script` maps what came to what is sent."""
+
+    def __init__(self, script):
+        ours, self._theirs = socket.socketpair()
+        self.channel, self._script, self.heard = Channel(ours), script, []
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        channel, ready = Channel(self._theirs), []
+        with suppress(Closed):
+            while True:
+                (kind, call, names, *_), _ = channel.receive()
+                self.heard.append(kind)
+                if kind == "load":
+                    self._say(channel, [LOADED], [call])
+                elif kind == "ahead":
+                    ready = [channel.receive()[0][1] for _ in range(names[0])]
+                    self._say(channel, self._script.get("ahead", []), ready)
+                else:
+                    self._say(channel, self._script.get(kind, []), [call, *ready])
+
+    def _say(self, channel, answers, ids):
+        for answer in answers:
+            parts = [ids[part] if isinstance(part, int) and n == 1 else part for n, part in enumerate(answer)]
+            text = json.dumps([ids[0] if part == "ID" else part for part in parts]).encode()
+            channel.send([HEAD.pack(len(text), 0) + text])
+
+    def cpu_seconds(self):
+        return None
+
+    def exit_text(self):
+        return ""
+
+    def kill(self):
+        self.channel.close()
+        self._thread.join()
+        self._theirs.close()
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """Opens a session with a worker that follows a script, and sends the requests of `CHECK` to it."""
+    plan, _ = plan_of(*CHECK)
+    sessions, processes = [], []
+
+    def make(script, **limits):
+        def process(limits, cells):
+            processes.append(FakeProcess(script))
+            return processes[-1]
+
+        monkeypatch.setattr("grader.remote.session.current", lambda: SimpleNamespace(process=process))
+        sessions.append(open_session(**{"call_seconds": 5} | limits))
+        sessions[-1].expect(plan)
+        sessions[-1].example(0)
+        return sessions[-1], processes
+
+    yield make
+    for session in sessions:
+        session.close()
+
+
+FIRST, SECOND = ["ok", 0, [], 2], ["ok", 1, [], 4]
+
+
+class TestHostileWorkers:
+    """Here a number in the place of the id stands for the id of that request among those sent ahead."""
+
+    def test_the_script_of_an_honest_one_works(self, hostile):
+        session, processes = hostile({"ahead": [FIRST, SECOND]})
+        assert CHECK[0](session.module) == (2, 4)
+        assert len(processes) == 1
+
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            [SECOND, FIRST],
+            [FIRST, FIRST],
+            [FIRST, FIRST, SECOND],
+            [["ok", "0" * 16, [], 2], SECOND],
+            [["ok", "", [], 2]],
+            [["ok", None, [], 2]],
+            [["ok", ["ID"], [], 2]],
+            [["win", 0, [], 2]],
+            [["ok", 0, [[0, ["l"]]], 2]],
+            [["ok", 0, [], ["q", 0, []]]],
+            [["callback", 0, [], 0, [], {}]],
+            [["callback", 1, [], 0, [], {}]],
+            [FIRST, ["callback", 0, [], 0, [], {}]],
+        ],
+    )
+    def test_answers_out_of_order_twice_or_with_other_ids_end_the_worker_and_the_check(self, hostile, answers):
+        session, processes = hostile({"ahead": answers})
+        process = session._process
+        with pytest.raises(SubmissionCrashed, match="sent an answer that cannot be read"):
+            CHECK[0](session.module)
+        assert session._process is None
+        assert processes == [process]
+
+    def test_more_answers_than_requests_end_it_with_the_next_request(self, hostile):
+        session, _ = hostile({"ahead": [FIRST, SECOND, SECOND]})
+        assert CHECK[0](session.module) == (2, 4)
+        with pytest.raises(SubmissionCrashed, match="an answer belongs to no call"):
+            session.module.double(5)
+
+    def test_none_is_a_time_out(self, hostile):
+        session, _ = hostile({"ahead": [FIRST]}, call_seconds=0.3)
+        with pytest.raises(SubmissionTimeout, match="double did not return"):
+            CHECK[0](session.module)
+
+    def test_what_lies_ready_is_thrown_away_with_what_is_forgotten(self, hostile):
+        """The answer to a request that the check did not make is not taken for that of one that it makes."""
+        session, _ = hostile({"ahead": [FIRST, SECOND], "forget": [["ok", 0, [], None]], "call": [["ok", 0, [], 77]]})
+        assert session.module.double(9) == 77
+
+    def test_one_that_never_acknowledges_is_ended_and_another_one_is_asked(self, hostile):
+        session, processes = hostile({"ahead": [FIRST, SECOND], "call": [["ok", 0, [], 77]]}, call_seconds=0.3)
+        first = session._process
+        assert session.module.double(9) == 77
+        assert session._process is not first
+        assert processes == [first, session._process]
+
+    @pytest.mark.parametrize(
+        "answer", [[["ok", "0" * 16, [], None]], [["callback", 1, [], 0, [], {}]], [[]], [5], ["text"], [{"a": 1}]]
+    )
+    def test_one_that_acknowledges_with_nonsense_is_ended_and_another_one_is_asked(self, hostile, answer):
+        nonsense = [part if isinstance(part, list) else [part] for part in answer]
+        session, processes = hostile({"forget": nonsense, "call": [["ok", 0, [], 77]]}, call_seconds=0.3)
+        assert session.module.double(9) == 77
+        assert len(processes) == 2
+
+    def test_an_acknowledgement_before_its_time_is_none(self, hostile):
+        """Nobody can know the id of it, and what is sent after it ends the worker."""
+        acknowledged = ["ok", 0, [], None]
+        session, processes = hostile({"forget": [acknowledged, acknowledged], "call": [["ok", 0, [], 77]]})
+        with pytest.raises(SubmissionCrashed, match="an answer belongs to no call"):
+            session.module.double(9)
+        assert len(processes) == 1
+
+    def test_ids_differ_from_check_to_check(self):
+        plan, _ = plan_of(*CHECK)
+        one, other = Ahead(plan), Ahead(plan)
+        assert {one._named(0), one._named(1)}.isdisjoint({other._named(0), other._named(1)})
+
+
+class TestAnswers:
+    def test_an_answer_and_its_parts_are_named(self):
+        answers, value = Answers(), ([1], {"a": (2.0, [3]), 5: "text", None: [4]})
+        answers.learn(7, value)
+        assert answers.name(value) == ["q", 7, []]
+        assert answers.name(value[1]["a"][1]) == ["q", 7, [1, "a", 1]]
+        assert answers.name(value[1][None]) is None
+        assert answers.name([1]) is None
+
+    def test_plain_values_are_not(self):
+        answers = Answers()
+        for value in (None, True, 10**6, 1.5, "text", b"bytes", 1j, np.float64(2)):
+            answers.learn(0, value)
+            assert answers.name(value) is None
+
+    def test_one_value_has_one_name(self):
+        answers, value = Answers(), [1]
+        answers.learn(0, value)
+        answers.learn(1, (value, value))
+        assert answers.name(value) == ["q", 0, []]
+
+    @pytest.mark.parametrize("change", [lambda v: v.append(1), lambda v: v[0].fill(5), lambda v: v[1].clear()])
+    def test_what_was_changed_since_has_none(self, change):
+        answers, value = Answers(), [np.zeros(2), [1]]
+        answers.learn(0, value)
+        change(value)
+        assert answers.name(value) is None
+
+    def test_only_what_will_be_named_is_compared(self):
+        answers, value = Answers({(0, (1,))}), ([1], [2])
+        answers.learn(0, value)
+        assert (answers.name(value[0]), answers.name(value[1])) == (None, ["q", 0, [1]])
+
+    def test_after_an_example_there_are_none(self):
+        answers, value = Answers(), [1]
+        answers.learn(0, value)
+        answers.clear()
+        assert answers.name(value) is None
+        assert answers.target(3) is None
+
+
+def test_a_plan_holds_words_and_no_ids():
+    one, other = (plan_of(*CHECK)[0] for _ in range(2))
+    assert isinstance(one, Plan)
+    assert one == other
+    assert one.starts == (0,)
