@@ -179,11 +179,11 @@ def test_half_a_frame_is_something_to_read_and_so_is_an_end(ends):
         channel.receive(soon())
 
 
-def test_whether_something_is_to_be_read_cannot_be_told_of_a_closed_end(ends):
+def test_of_a_closed_end_there_is_the_end_to_read(ends):
     channel, _ = ends
     channel.close()
-    with pytest.raises(Closed):
-        channel.pending()
+    assert channel.pending()
+    assert channel.ended()
 
 
 def test_a_deadline_that_was_extended_while_we_wait_counts(ends):
@@ -207,3 +207,17 @@ def test_a_text_that_is_no_json_is_refused(ends):
         channel.receive(soon())
     theirs.sendall(HEAD.pack(2, 0) + json.dumps([]).encode())
     assert channel.receive(soon())[0] == []
+
+
+def test_what_was_put_back_comes_next_and_what_was_dropped_does_not(ends):
+    channel, far = ends
+    for number in (1, 2, 3):
+        far.sendall(b"".join(wire.pack([number], [bytes([number])])))
+    first, second = channel.receive_text(), channel.receive_text()
+    channel.put_back([first, second])
+    assert channel.pending()
+    assert [channel.receive()[0], channel.receive()[0]] == [[1], [2]]
+    channel.put_back([first])
+    assert not channel.ended()
+    channel.drop()
+    assert channel.receive()[0] == [3]

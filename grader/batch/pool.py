@@ -110,7 +110,8 @@ class Pool:
 
     def _run(self, name: str, function: Callable[..., Any], *arguments: Any) -> None:
         try:
-            future = self._workers[name].executor.submit(function, *arguments)
+            with _no_program():
+                future = self._workers[name].executor.submit(function, *arguments)
         except BrokenProcessPool as error:  # it died while it waited
             future = Future()
             future.set_exception(error)
@@ -135,6 +136,18 @@ def _context() -> multiprocessing.context.BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["grader.batch.warm"])
     return context
+
+
+@contextmanager
+def _no_program() -> Iterator[None]:
+    """Within: a new process does not import the program that this one runs. It has no use for nbgrader's commands."""
+    program = vars(sys.modules["__main__"])
+    file = program.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if file is not None:
+            program["__file__"] = file
 
 
 _assignment: Assignment | None = None  # in a worker
