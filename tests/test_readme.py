@@ -23,6 +23,9 @@ ELSEWHERE = {
     "grader validate hw1": "what it proves: tests/test_course.py; the command itself: tests/test_cli.py",
     "make bench": "tests/test_bench.py",
     "make fuzz": "tests/test_fuzz.py",
+    "dask scheduler": "a scheduler and workers of their own: tests/test_batch_cluster.py",
+    "dask worker tcp://HOST:8786 --nworkers 8 --nthreads 1": "the same",
+    "grader grade hw1 submitted --scheduler tcp://HOST:8786": "the same, and tests/test_cli.py",
     "pip install -c constraints.txt .": "the Makefile's own environment, in which all of this runs",
 }
 CLASS = [
@@ -47,7 +50,9 @@ DESK = [
     ("grader build", 0),
     ("grader build --check", 0),
     ("grader grade hw1 submitted/ada/hw1", 0),
-    ("grader grade hw1 submitted --csv scores.csv", 0),
+    ("grader grade hw1 submitted", 0),
+    ("grader grade hw1 submitted --changed", 0),
+    ("grader grade hw1 submitted --jobs 4 --out somewhere/else", 0),
     ("grader doctor", 0),
 ]
 
@@ -75,6 +80,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GRADER_"))}
+    clean["GRADER_CACHE"] = os.environ["GRADER_CACHE"]
     return subprocess.run(
         command.split(),
         cwd=folder,
@@ -128,4 +134,5 @@ def test_the_commands_for_desk_and_author_do_what_the_readme_says(course: Path) 
         if command.startswith("pytest"):
             full = "--submission" in command
             assert bool(re.search(r"^total +75 / *75$", done.stdout, re.MULTILINE)) == full, done.stdout
-    assert "ada,hw1,75,75" in (course / "scores.csv").read_text()
+    for folder in ("graded/hw1", "somewhere/else"):
+        assert "ada,hw1,75,75" in (course / folder / "scores.csv").read_text()
