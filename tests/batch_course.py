@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from grader.assignment import load_assignment
 from grader.batch.unit import Graded, Unit, pack
@@ -58,3 +64,22 @@ def verdicts(graded: Graded) -> tuple[float, list[tuple[str, str, str]], tuple[s
     """All of a report but times."""
     results = [(result.check.name, result.status.value, result.message) for result in graded.report.results]
     return graded.report.score, results, graded.report.notes
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """A disk of its own with so much room, at `folder`; skips the test where nobody may mount one."""
+    if not hasattr(os, "geteuid") or os.geteuid():
+        pytest.skip("mounting a small disk takes root")
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "grader-test", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this root must not mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def enlarge(folder: Path, size: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)

@@ -88,7 +88,7 @@ def test_a_cluster_gives_the_scores_and_messages_of_one_machine(assignment, tmp_
         processes.worker()
     there = grade(assignment, units, processes.address, said.append)
     assert {student: verdicts(graded) for student, graded in there.items()} == here
-    assert set(said) <= {f"{processes.address} has no workers: waiting for one"}
+    assert set(said) <= {f"{processes.address} has no worker that may grade: waiting for one"}
 
 
 def test_the_work_of_a_worker_that_dies_is_done_elsewhere(assignment, tmp_path, processes):
@@ -116,7 +116,7 @@ def test_when_the_last_worker_dies_another_is_waited_for(assignment, tmp_path, p
         found[unit.student] = graded.report.score
         only.kill()
     assert found == {"ada": 90, "bob": 90}
-    assert said == [f"{processes.address} has no workers: waiting for one"]
+    assert said == [f"{processes.address} has no worker that may grade: waiting for one"]
 
 
 def test_a_submission_that_kills_three_workers_is_reported_and_costs_nobody_else(assignment, tmp_path, processes):
@@ -139,7 +139,7 @@ def test_a_worker_that_comes_late_takes_part(assignment, tmp_path, processes):
         processes.worker()
 
     assert grade(assignment, units, processes.address, say)["ada"].report.score == 90
-    assert said == [f"{processes.address} has no workers: waiting for one"]
+    assert said == [f"{processes.address} has no worker that may grade: waiting for one"]
 
 
 def test_where_no_host_may_grade_each_is_named_with_the_reason(assignment, tmp_path, processes):

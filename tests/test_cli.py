@@ -19,7 +19,7 @@ from grader.machine import Fact
 from grader.model import Check, CheckResult, Report, Status, Task
 from grader.report import STAMP
 from grader.sandbox import launch
-from tests.batch_course import CLASS, hand_in
+from tests.batch_course import CLASS, enlarge, hand_in, small_disk
 from tests.course import REFERENCE, VARIANT, change, make_course, write
 from tests.zips import link, made
 
@@ -386,6 +386,20 @@ def test_jobs_and_a_scheduler_exclude_each_other(root, submitted):
     status, text = run(root, "grade", "hw1", submitted, "--jobs", "2", "--scheduler", "tcp://x:1")
     assert status == 2
     assert "give one of them" in text
+
+
+def test_on_a_full_disk_the_command_fails_and_goes_on_when_there_is_room(root, submitted, tmp_path):
+    _, whole = run(root, "grade", "hw1", submitted, "--jobs", "1")
+    with small_disk(tmp_path / "out", "8k"):
+        command = ["grade", "hw1", submitted, "--jobs", "1", "--out", tmp_path / "out"]
+        status, text = run(root, *command)
+        assert status == 2
+        assert "No space left on device). All results so far are kept" in text
+        enlarge(tmp_path / "out", "1m")
+        status, text = run(root, *command)
+        assert status == 0
+        assert "results were there already" in text
+        assert scores(text) == scores(whole)
 
 
 def test_a_grader_that_is_killed_in_the_middle_ends_with_the_same_gradebook(root, submitted, tmp_path):

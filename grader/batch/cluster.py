@@ -30,7 +30,7 @@ LOOK_SECONDS = 1.0  # how often to see whether the scheduler is still there
 FETCH_SECONDS = 5.0  # for a result that a worker has ready
 DIED = "the worker that graded it is gone"
 GONE = "The scheduler {} is gone. What was graded is kept: start a scheduler and the same command again to go on."
-ALONE = "{} has no workers: waiting for one"
+ALONE = "{} has no worker that may grade: waiting for one"
 NOBODY = "No worker of {} may grade:\n{}"
 
 
@@ -100,7 +100,7 @@ class Cluster:
                     self._submit("taken in", worker, _take_in, self._resources, *self._course)
                 case "remove-worker" if self._knows(worker):
                     self._forget(worker)
-                    if not (self._running or self._waiting or self._refused):
+                    if not self._running and not self._waiting:
                         self._say(ALONE.format(self._address))
                     return Lost(worker, DIED)
                 case "taken in" | "graded" if future and future is self._running.get(worker):
