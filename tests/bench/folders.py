@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import files
 from pathlib import Path
 
 from grader.model import Assignment
@@ -58,8 +59,14 @@ def temporary() -> Iterator[Place]:
             (folder / "home" / home).mkdir(parents=True)
         homes = {home: str(folder / "home" / home) for home in HOMES}
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "NBGRADER_"))}
-        programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"  # stock nbgrader calls `alembic`
-        yield Place(folder, {**kept, **homes, "PATH": programs})
+        programs = [str(Path(sys.executable).parent), *_programs("alembic"), kept.get("PATH", "")]
+        yield Place(folder, {**kept, **homes, "PATH": os.pathsep.join(programs)})
+
+
+def _programs(library: str) -> set[str]:
+    """The folders of the programs that a library came with; stock nbgrader calls one, and looks for it in PATH."""
+    found = (file for file in files(library) or () if file.parent.name in ("bin", "Scripts"))
+    return {str(Path(file.locate()).resolve().parent) for file in found}
 
 
 def copy_course(assignment: Assignment, into: Path) -> Assignment:

@@ -35,14 +35,18 @@ def filled(notebooks: Mapping[str, NotebookNode], sources: Mapping[str, str]) ->
 
 
 def executable(assignment: Assignment) -> dict[str, NotebookNode]:
-    """The released notebooks, but each graded cell raises unless all checks of its task pass; without experiments."""
+    """The released notebooks, but each graded cell raises unless all checks of its task pass.
+
+    The graded cells come last, when everything is defined that one run of the checks asks for; experiments are left out.
+    """
     result = {}
     for module, notebook in released(assignment).items():
         last = max(place for place, cell in enumerate(notebook.cells) if is_check(cell))
-        notebook.cells = [cell for cell in notebook.cells[: last + 1] if grade_id(cell) != "setup"]
-        for cell in filter(is_check, notebook.cells):
-            task = grade_id(cell).removeprefix(CHECK)
-            cell.source = f"from checks_here import require\n\nrequire({task!r}, {module!r}, {assignment.seed!r}, globals())"
+        cells = [cell for cell in notebook.cells[: last + 1] if grade_id(cell) != "setup"]
+        notebook.cells = sorted(cells, key=is_check)
+        for cell in filter(is_check, cells):
+            arguments = f"{grade_id(cell).removeprefix(CHECK)!r}, {module!r}, {assignment.seed!r}, globals()"
+            cell.source = f"from checks_here import require\n\nrequire({arguments})"
         result[module] = notebook
     return result
 
