@@ -25,8 +25,17 @@ def main(arguments: Sequence[str] | None = None, root: Path = Path(__file__).par
     )
     parser.add_argument("what", nargs="*", metavar="NAME", help="what to measure; all but `scale`, if not said")
     parser.add_argument("-a", "--assignment", action="append", choices=names, help="of these only; may be repeated")
-    parser.add_argument("-n", "--submissions", type=int, metavar="N", nargs="+", help="the size of the class (peers: 10), or the sizes (scale)")
-    parser.add_argument("-r", "--rounds", type=int, metavar="R", help="interleaved rounds, of which the median is printed")
+    parser.add_argument(
+        "-n",
+        "--submissions",
+        type=int,
+        metavar="N",
+        nargs="+",
+        help="the size of the class (peers: 10), or the sizes (scale)",
+    )
+    parser.add_argument(
+        "-r", "--rounds", type=int, metavar="R", help="interleaved rounds, of which the median is printed"
+    )
     given = parser.parse_args(arguments)
     if unknown := set(given.what) - {*SHORT, *LONG}:
         parser.error(f"nothing is called {', '.join(sorted(unknown))}; there are {', '.join((*SHORT, *LONG))}")

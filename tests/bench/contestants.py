@@ -16,12 +16,13 @@ from nbgrader.api import Gradebook
 
 from grader.gradebook.rebuild import CHECK
 from grader.model import Assignment
-from tests.bench import notebooks, otter_class
+from tests.bench import notebooks
 from tests.bench.folders import GRADER, NBGRADER, Place, copy_course
 from tests.bench.people import Person
 from tests.bench.timing import seconds
 
 DATABASE, BEFORE = "gradebook.db", "gradebook.before"
+OTTER_CLASS = str(Path(__file__).with_name("otter_class.py"))  # imports Otter, which need not be installed
 Earned = dict[str, frozenset[str]]  # by student: the tasks with all their points
 
 OTTER_TEST = """\
@@ -62,8 +63,8 @@ class Contestant:
     def seconds(self, command: Sequence[str]) -> float:
         """Of a run, as if there had been none before."""
         folder = self.place.folder / self.inside
-        for name in self.made:
-            shutil.rmtree(folder / name, ignore_errors=True) if (folder / name).is_dir() else (folder / name).unlink(missing_ok=True)
+        for path in (folder / name for name in self.made):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         if (folder / BEFORE).exists():
             shutil.copy(folder / BEFORE, folder / DATABASE)
         return seconds(lambda: self.place.run(command, self.inside))
@@ -75,18 +76,17 @@ def stock(place: Place, assignment: Assignment, people: Sequence[Person]) -> Con
     notebooks.write(notebooks.executable(assignment), folder / "source" / assignment.name)
     notebooks.copy_check_files(assignment, folder / "source" / assignment.name)
     _generate(place, assignment, "stock")
-    made = assignment.release_dir.parent.name
-    blank = {m: notebooks.read(folder / made / assignment.name / f"{m}.ipynb") for m in assignment.modules}
+    blank = {m: notebooks.read(folder / "release" / assignment.name / f"{m}.ipynb") for m in assignment.modules}
     for person in people:
         notebooks.write(notebooks.filled(blank, person.sources), folder / "submitted" / person.name / assignment.name)
-    return _nbgrader(f"nbgrader {version('nbgrader')}, stock", place, assignment, people)
+    return _nbgrader(f"nbgrader {version('nbgrader')}, stock", place, "stock", assignment, people)
 
 
 def ours(place: Place, assignment: Assignment, people: Sequence[Person]) -> Contestant:
     """nbgrader with the course's configuration."""
     _hand_in(place, assignment, people, "ours")
     _generate(place, assignment, "ours")
-    return _nbgrader("nbgrader autograde, ours", place, assignment, people)
+    return _nbgrader("nbgrader autograde, ours", place, "ours", assignment, people)
 
 
 def alone(place: Place, assignment: Assignment, people: Sequence[Person]) -> Contestant:
@@ -98,9 +98,8 @@ def alone(place: Place, assignment: Assignment, people: Sequence[Person]) -> Con
     def earned() -> Earned:
         with (folder / scores).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        return {
-            row["student"]: frozenset(t.name for t in assignment.tasks if float(row[t.name] or 0) == t.points) for row in rows
-        }
+        full = {task.name: f"{task.points:.6g}" for task in assignment.tasks}
+        return {row["student"]: frozenset(name for name in full if row[name] == full[name]) for row in rows}
 
     return Contestant(
         name="grader grade",
@@ -127,7 +126,7 @@ def otter(place: Place, assignment: Assignment, people: Sequence[Person]) -> Con
     place.run([sys.executable, "-m", "otter", "generate", "-t", "tests", "-o", "autograder.zip", *files], "otter")
     for person in people:
         notebooks.write({person.name: notebooks.joined(notebooks.filled(blank, person.sources))}, folder / "submitted")
-    command = [sys.executable, otter_class.__file__, "autograder.zip", result]
+    command = [sys.executable, OTTER_CLASS, "autograder.zip", result]
     handed = [f"submitted/{person.name}.ipynb" for person in people]
 
     def earned() -> Earned:
@@ -163,9 +162,8 @@ def _generate(place: Place, assignment: Assignment, inside: str) -> None:
     shutil.copy(place.folder / inside / DATABASE, place.folder / inside / BEFORE)
 
 
-def _nbgrader(name: str, place: Place, assignment: Assignment, people: Sequence[Person]) -> Contestant:
+def _nbgrader(name: str, place: Place, inside: str, assignment: Assignment, people: Sequence[Person]) -> Contestant:
     command = [*NBGRADER, "autograde", assignment.name]
-    inside = "ours" if name.endswith("ours") else "stock"
     database = place.folder / inside / DATABASE
 
     def earned() -> Earned:

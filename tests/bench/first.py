@@ -1,6 +1,6 @@
 """Runs `nbgrader autograde` up to its first submission, and ends there.
 
-    python first.py autograde hw1
+python first.py autograde hw1
 """
 
 import os

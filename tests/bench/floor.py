@@ -64,7 +64,9 @@ class Timed:
 
 def bench(options: Options) -> None:
     for name in options.assignments:
-        measure(load_assignment(options.root, name), options.sizes[0] if options.sizes else TEN, options.rounds or ROUNDS)
+        measure(
+            load_assignment(options.root, name), options.sizes[0] if options.sizes else TEN, options.rounds or ROUNDS
+        )
 
 
 def measure(assignment: Assignment, size: int, rounds: int) -> None:

@@ -42,7 +42,12 @@ class Place:
     def run(self, command: Sequence[str], inside: str = ".") -> str:
         """Run a command in a folder of this one; returns its output. Raises: CommandFailed."""
         done = subprocess.run(
-            command, cwd=self.folder / inside, env=self.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            command,
+            cwd=self.folder / inside,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode:
             lines = (done.stdout + done.stderr).splitlines()[-TAIL:]
@@ -73,6 +78,8 @@ def copy_course(assignment: Assignment, into: Path) -> Assignment:
     """A course folder of one assignment, with everything that its commands need; returns that assignment."""
     for folder in (assignment.student_dir, assignment.solution_dir, assignment.release_dir):
         if folder.exists():
-            shutil.copytree(folder, into / folder.relative_to(assignment.root), ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            shutil.copytree(
+                folder, into / folder.relative_to(assignment.root), ignore=shutil.ignore_patterns("__pycache__", ".*")
+            )
     shutil.copy(assignment.root / "nbgrader_config.py", into)
     return replace(assignment, root=into)

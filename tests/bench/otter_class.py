@@ -1,6 +1,6 @@
 """Grades notebooks with Otter, one after the other in this one process, without containers.
 
-    python otter_class.py AUTOGRADER.zip RESULT.json NOTEBOOK...
+python otter_class.py AUTOGRADER.zip RESULT.json NOTEBOOK...
 """
 
 import json

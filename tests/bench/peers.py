@@ -83,6 +83,11 @@ def agreement(graders: Sequence[Contestant], found: Sequence[Earned]) -> str:
     for grader, earned in zip(graders[1:], found[1:], strict=True):
         for student, tasks in found[0].items():
             if other := tasks ^ earned.get(student, frozenset()):
-                lines.append(f"NOT THE SAME: {student}, {', '.join(sorted(other))}: {grader.name} against {graders[0].name}")
+                lines.append(
+                    f"NOT THE SAME: {student}, {', '.join(sorted(other))}: {grader.name} against {graders[0].name}"
+                )
     total = sum(map(len, found[0].values()))
-    return "\n".join(lines) or f"All graders agree on who earns which task in full: {total} of {len(found[0])} students' tasks"
+    return (
+        "\n".join(lines)
+        or f"All graders agree on who earns which task in full: {total} of {len(found[0])} students' tasks"
+    )
