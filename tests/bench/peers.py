@@ -22,9 +22,9 @@ ROUNDS = 3
 
 
 def bench(options: Options) -> None:
-    for name in options.assignments:
-        for size in options.sizes or (TEN,):
-            measure(load_assignment(options.root, name), size, options.rounds or ROUNDS)
+    assignment = load_assignment(options.root, options.assignments[0])
+    for size in options.sizes or (TEN,):
+        measure(assignment, size, options.rounds or ROUNDS)
 
 
 def measure(assignment: Assignment, size: int, rounds: int) -> None:
@@ -87,7 +87,5 @@ def agreement(graders: Sequence[Contestant], found: Sequence[Earned]) -> str:
                     f"NOT THE SAME: {student}, {', '.join(sorted(other))}: {grader.name} against {graders[0].name}"
                 )
     total = sum(map(len, found[0].values()))
-    return (
-        "\n".join(lines)
-        or f"All graders agree on who earns which task in full: {total} of {len(found[0])} students' tasks"
-    )
+    same = f"All graders agree on who earns which task in full ({total} tasks of {len(found[0])} students)"
+    return "\n".join(lines) or same
