@@ -73,8 +73,10 @@ def test_a_command_that_fails_says_its_last_lines(place):
 def test_scale_prints_seconds_memory_and_the_gain_of_a_second_core(assignment, capsys):
     if "--jobs" not in subprocess.run([*GRADER, "grade", "--help"], capture_output=True, text=True).stdout:
         pytest.skip("this grader has no --jobs")
-    scale.measure(assignment, [2, 1], 1)
+    scale.measure(assignment, [1, 2, 3], 1)
     out = capsys.readouterr().out
-    assert "hw1, a class of 1, " in out
-    assert "MiB at the peak" in out
-    assert "each further submission, from 1 to 2" in out
+    for size in (1, 2, 3):
+        assert f"hw1, a class of {size}, " in out
+    assert out.count("MiB at the peak") == 5
+    assert "each further submission, from 2 to 3" in out
+    assert "a class of 2, 1 core " in out

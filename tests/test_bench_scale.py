@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from grader.assignment import load_assignment
 from tests.bench import scale
 from tests.bench.folders import CommandFailed, temporary
 from tests.bench.scale import Cost
@@ -15,6 +16,22 @@ def test_growth_is_told_from_class_to_class(capsys):
     assert out[1][:9] == "each further submission, from 110 to 210 550 ms".split()
     assert out[2] == ["start-up,", "which", "comes", "once", "10.00", "s"]
     assert out[3][-2:] == ["10.00", "%"]
+
+
+def test_the_second_core_is_counted_with_and_without_start_up(capsys, monkeypatch, pytestconfig):
+    cores = [0, 1]
+    seconds = {2: lambda size: 10 + size, 1: lambda size: 10 + 1.8 * size}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*cores}, raising=False)
+    monkeypatch.setattr(
+        scale, "graded", lambda place, name, size, cores: Cost(seconds[len(cores)](size), 80.0 + size / 100)
+    )
+    scale.measure(load_assignment(pytestconfig.rootpath, "hw1"), [10, 100, 500], 3)
+    out = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "hw1, a class of 500, 2 cores 510.00 s (1,020 ms each; 85 MiB at the peak)" in lines
+    assert "hw1, a class of 100, 1 core 190.00 s (1,900 ms each; 81 MiB at the peak)" in lines
+    assert "hw1, a class of 500, 1 core" not in out
+    assert lines[-2:] == ["2 cores against 1, start-up included: faster by 1.73 x", "without start-up 1.80 x"]
 
 
 def test_one_class_has_no_growth(capsys):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import platform
+import re
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import tests.bench
@@ -16,6 +18,7 @@ from tests.bench.options import Options
 
 SHORT = ("startup", "workers", "boundary", "isolation", "floor", "peers")
 LONG = ("scale",)
+LIBRARIES = ("torch", "pytest", "hypothesis", "nbgrader")
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = Path(__file__).parent.parent.parent) -> None:
@@ -41,11 +44,21 @@ def main(arguments: Sequence[str] | None = None, root: Path = Path(__file__).par
         parser.error(f"nothing is called {', '.join(sorted(unknown))}; there are {', '.join((*SHORT, *LONG))}")
     chosen = tuple(given.assignment or names)
     options = Options(root=root, assignments=chosen, sizes=tuple(given.submissions or ()), rounds=given.rounds)
-    versions = ", ".join(f"{key} {value}" for key, value in environment(True).items())
-    print(f"{platform.machine()}, {platform.system()} {platform.release()}; {cpus(None).value} processors; {versions}")
+    print(machine())
     for name in given.what or SHORT:
         print(f"\n{name}", flush=True)
         importlib.import_module(f"tests.bench.{name}").bench(options)
+
+
+def machine() -> str:
+    """The machine, and the versions of what is measured."""
+    info = Path("/proc/cpuinfo").read_text("utf-8") if Path("/proc/cpuinfo").exists() else ""
+    names = re.findall(r"^model name\s*: (.*)", info, re.MULTILINE) or [platform.processor()]
+    versions = environment(True) | {library: version(library) for library in LIBRARIES}
+    return (
+        f"{names[0] or 'processor'} ({platform.machine()}), {cpus(None).value} processors; {platform.system()} {platform.release()}\n"
+        + ", ".join(f"{key} {value}" for key, value in versions.items())
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ROUNDS = 3
 def bench(options: Options) -> None:
     assignment = load_assignment(options.root, options.assignments[0])
     for size in options.sizes or (TEN,):
-        measure(assignment, size, options.rounds or ROUNDS)
+        measure(assignment, max(size, 2), options.rounds or ROUNDS)  # one alone has no further
 
 
 def measure(assignment: Assignment, size: int, rounds: int) -> None:
@@ -62,7 +62,7 @@ class Table:
     def show(self, size: int) -> None:
         print(f"{'':28} {'seconds':>9} {'each':>8} {'faster':>8} {'start-up':>9} {'further':>9} {'faster':>8}")
         further = [
-            [(all_ - one) / max(size - 1, 1) for all_, one in zip(whole, ones, strict=True)]
+            [(all_ - one) / (size - 1) for all_, one in zip(whole, ones, strict=True)]
             for whole, ones in zip(self.whole, self.one, strict=True)
         ]
         for grader, whole, ones, rest in zip(self.graders, self.whole, self.one, further, strict=True):

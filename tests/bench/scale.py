@@ -38,40 +38,56 @@ class Cost:
 
 
 def bench(options: Options) -> None:
+    if not hasattr(os, "sched_setaffinity"):
+        print("this takes Linux, which says what a process needs and lets it have one core")
+        return
     assignment = load_assignment(options.root, options.assignments[0])
-    measure(assignment, options.sizes or SIZES, options.rounds or ROUNDS)
+    measure(assignment, sorted({*(options.sizes or SIZES)}), options.rounds or ROUNDS)
 
 
 def measure(assignment: Assignment, sizes: Sequence[int], rounds: int) -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
+    small = sizes[: (len(sizes) + 1) // 2][:2]  # one core needs twice as long
     with temporary() as place:
         copy_course(assignment, place.folder)
-        for person in a_class(assignment, max(sizes)):
+        for person in a_class(assignment, sizes[-1]):
             folder = place.folder / "everybody" / person.name
             folder.mkdir(parents=True)
             for module, source in person.sources.items():
                 (folder / f"{module}.py").write_text(source, encoding="utf-8")
         run = partial(graded, place, assignment.name)
-        run(min(sizes), cores)  # makes the tape, and warms the files
-        found = {size: _median([run(size, cores) for _ in range(rounds)]) for size in sorted(set(sizes))}
-        for size, cost in found.items():
-            what = f"{assignment.name}, a class of {size}, {len(cores)} cores"
+        run(sizes[0], cores)  # makes the tape, and warms the files
+        both = [
+            {size: run(size, cores) for size in sizes} | {-size: run(size, cores[:1]) for size in small}
+            for _ in range(rounds)
+        ]
+    found = {size: middle([costs[size] for costs in both]) for size in sizes}
+    alone = {size: middle([costs[-size] for costs in both]) for size in small}
+    for number, costs in ((len(cores), found), (1, alone)):
+        for size, cost in costs.items():
+            what = f"{assignment.name}, a class of {size}, {'1 core' if number == 1 else f'{number} cores'}"
             remark = f"({cost.seconds / size * 1e3:,.0f} ms each; {cost.memory:.0f} MiB at the peak)"
             line(what, cost.seconds, "s", remark)
-        growth(found)
-        if len(cores) == 2:
-            middle = sorted(sizes)[(len(sizes) - 1) // 2]
-            alone = _median([run(middle, cores[:1]) for _ in range(rounds)])
-            remark = f"(2 cores are {alone.seconds / found[middle].seconds:.2f} x faster)"
-            line(f"{assignment.name}, a class of {middle}, 1 core", alone.seconds, "s", remark)
+        growth(costs)
+    if len(cores) == 2:
+        line(
+            "2 cores against 1, start-up included: faster by", alone[small[-1]].seconds / found[small[-1]].seconds, "x"
+        )
+    if len(cores) == 2 and len(small) == 2:
+        line("  without start-up", slope(alone, *small) / slope(found, *small), "x")
+
+
+def slope(found: dict[int, Cost], few: int, many: int) -> float:
+    """Seconds that each submission beyond the first few adds."""
+    return (found[many].seconds - found[few].seconds) / (many - few)
 
 
 def growth(found: dict[int, Cost]) -> None:
     """What further submissions cost, from each class to the next larger one; that leaves out what comes once."""
     slopes = []
-    for (few, before), (many, after) in pairwise(found.items()):
-        slopes.append((after.seconds - before.seconds) / (many - few))
-        remark = f"(and {after.memory - before.memory:+.1f} MiB of memory in all)"
+    for few, many in pairwise(found):
+        slopes.append(slope(found, few, many))
+        remark = f"(and {found[many].memory - found[few].memory:+.1f} MiB of memory in all)"
         line(f"  each further submission, from {few} to {many}", slopes[-1] * 1e3, "ms", remark)
     if slopes:
         few, cost = next(iter(found.items()))
@@ -129,5 +145,6 @@ def peak_mb(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(PEAK)), 0.0)
 
 
-def _median(costs: Sequence[Cost]) -> Cost:
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The median of the seconds, the largest of the peaks."""
     return Cost(statistics.median(cost.seconds for cost in costs), max(cost.memory for cost in costs))
