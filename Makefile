@@ -23,8 +23,8 @@ validate: $(VENV)/ready  ## prove the assignments right: references, stubs, muta
 	rm -rf dist && $(BIN)/python -m hatchling build -t wheel
 	$(BIN)/grader validate --wheel dist/*.whl
 
-bench: $(VENV)/ready  ## measured claims, as ratios from interleaved runs
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/ready  ## measured claims, as ratios from interleaved runs; BENCH=scale or BENCH="peers -n 100" chooses
+	$(BIN)/python -m tests.bench $(BENCH)
 
 fuzz: $(VENV)/ready  ## a million answers of a hostile worker, found by what they reach in our code
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
