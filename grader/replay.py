@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from hypothesis import Phase, settings
-from hypothesis.database import InMemoryExampleDatabase
+from hypothesis.control import current_build_context
+from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
 from hypothesis.errors import UnsatisfiedAssumption
 
 from grader.remote import Plan, Recorder
 from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw
 
 SHRINKING = 5.0  # seconds in which the smallest example that fails is looked for
+FAILS = "the reference fails"
 
 
 class Subject(Protocol):
@@ -44,6 +46,9 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
         tape.checks[name] = Taped(reason=str(reason))
         function(**given)
         return
+    except Exception:
+        tape.checks[name] = Taped(reason=FAILS)
+        raise
     recorder = Recorder()
     subject.note(recorder)
     try:
@@ -51,7 +56,7 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
     finally:
         subject.note(None)
     if failing is not None:
-        tape.checks[name] = Taped(reason="the reference fails")
+        tape.checks[name] = Taped(reason=FAILS)
         function(**given)
         return
     tape.checks[name] = Taped(examples=examples, plan=recorder.plan(), reason=recorder.reason)
@@ -122,18 +127,16 @@ def _starting_from(function: Any, example: Example) -> Iterator[None]:
 
 def _in_time(test: Callable[..., Any]) -> Callable[..., Any]:
     """After a while only what has failed before is run; anything else counts as passed."""
-    until, failed = time.monotonic() + SHRINKING, set[str]()
+    until, failed = time.monotonic() + SHRINKING, set[bytes]()
 
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        said = ""
-        if time.monotonic() > until:
-            said = repr(kwargs)
-            if said not in failed:
-                return None
+    def timed(*args: Any, **kwargs: Any) -> None:
+        choices = choices_to_bytes(current_build_context().data.choices)
+        if time.monotonic() > until and choices not in failed:
+            return
         try:
-            return test(*args, **kwargs)
+            test(*args, **kwargs)
         except Exception:
-            failed.add(said or repr(kwargs))
+            failed.add(choices)
             raise
 
     return timed
