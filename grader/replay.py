@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from hypothesis import Phase, settings
 from hypothesis.control import current_build_context
 from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
-from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis.errors import HypothesisDeprecationWarning, UnsatisfiedAssumption
 
 from grader.remote import Plan, Recorder
 from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw
@@ -93,15 +94,17 @@ def _run(function: Any, given: Mapping[str, Any], examples: tuple[Example, ...],
     """Run a check on examples, up to the first that fails, which is returned."""
     own = (function.__self__,) if hasattr(function, "__self__") else ()
     bare = getattr(function, "__func__", function)
-    for number, example in enumerate(examples):
-        subject.example(number)
-        test = bare.hypothesis.inner_test if is_drawn(bare) else bare
-        try:
-            test(*own, **given, **example.values())
-        except UnsatisfiedAssumption:
-            continue
-        except Exception:
-            return example
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisDeprecationWarning)  # `assume` is meant to be called by Hypothesis
+        for number, example in enumerate(examples):
+            subject.example(number)
+            test = bare.hypothesis.inner_test if is_drawn(bare) else bare
+            try:
+                test(*own, **given, **example.values())
+            except UnsatisfiedAssumption:
+                continue
+            except Exception:
+                return example
     return None
 
 
