@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from hypothesis import Phase, settings
-from hypothesis.database import InMemoryExampleDatabase
-from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis.control import current_build_context
+from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
+from hypothesis.errors import HypothesisDeprecationWarning, UnsatisfiedAssumption
 
 from grader.remote import Plan, Recorder
 from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw
 
 TRANSCRIPTS = 500  # of a check that are kept
 SHRINKING = 5.0  # seconds in which the smallest example that fails is looked for
+FAILS = "the reference fails"
 
 
 class Subject(Protocol):
@@ -47,6 +50,9 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
         tape.checks[name] = Taped(reason=str(reason))
         function(**given)
         return
+    except Exception:
+        tape.checks[name] = Taped(reason=FAILS)
+        raise
     recorder = Recorder()
     subject.note(recorder)
     try:
@@ -54,7 +60,7 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
     finally:
         subject.note(None)
     if failing is not None:
-        tape.checks[name] = Taped(reason="the reference fails")
+        tape.checks[name] = Taped(reason=FAILS)
         function(**given)
         return
     tape.checks[name] = Taped(examples=examples, plan=recorder.plan(), reason=recorder.reason)
@@ -103,15 +109,17 @@ def _run(function: Any, given: Mapping[str, Any], examples: tuple[Example, ...],
     """Run a check on examples, up to the first that fails, which is returned."""
     own = (function.__self__,) if hasattr(function, "__self__") else ()
     bare = getattr(function, "__func__", function)
-    for number, example in enumerate(examples):
-        subject.example(number)
-        test = bare.hypothesis.inner_test if is_drawn(bare) else bare
-        try:
-            test(*own, **given, **example.values())
-        except UnsatisfiedAssumption:
-            continue
-        except Exception:
-            return example
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisDeprecationWarning)  # `assume` is meant to be called by Hypothesis
+        for number, example in enumerate(examples):
+            subject.example(number)
+            test = bare.hypothesis.inner_test if is_drawn(bare) else bare
+            try:
+                test(*own, **given, **example.values())
+            except UnsatisfiedAssumption:
+                continue
+            except Exception:
+                return example
     return None
 
 
@@ -137,18 +145,16 @@ def _starting_from(function: Any, example: Example) -> Iterator[None]:
 
 def _in_time(test: Callable[..., Any]) -> Callable[..., Any]:
     """After a while only what has failed before is run; anything else counts as passed."""
-    until, failed = time.monotonic() + SHRINKING, set[str]()
+    until, failed = time.monotonic() + SHRINKING, set[bytes]()
 
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        said = ""
-        if time.monotonic() > until:
-            said = repr(kwargs)
-            if said not in failed:
-                return None
+    def timed(*args: Any, **kwargs: Any) -> None:
+        choices = choices_to_bytes(current_build_context().data.choices)
+        if time.monotonic() > until and choices not in failed:
+            return
         try:
-            return test(*args, **kwargs)
+            test(*args, **kwargs)
         except Exception:
-            failed.add(said or repr(kwargs))
+            failed.add(choices)
             raise
 
     return timed

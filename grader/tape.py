@@ -81,13 +81,13 @@ class Tape:
 
 
 def draw(function: Any, given: Mapping[str, Any]) -> tuple[Example, ...]:
-    """The examples that Hypothesis tries as long as all pass.
+    """The examples that Hypothesis tries as long as all pass; those that the check rejects (`assume`) among them.
 
     Args:
         function: a test of Hypothesis, or a bound method, that is `configured`.
-        given: the arguments that it gets otherwise, such as fixtures; they are not used.
+        given: the arguments that it gets otherwise, such as fixtures, for a submission that passes.
 
-    Raises: NotTaped.
+    Raises: NotTaped; what the check raises.
     """
     handle = getattr(function, "__func__", function).hypothesis
     inner, examples = handle.inner_test, list[Example]()
@@ -99,9 +99,12 @@ def draw(function: Any, given: Mapping[str, Any]) -> tuple[Example, ...]:
             raise NotTaped("it draws while it runs (st.data)")
         choices = choices_to_bytes(current_build_context().data.choices)
         try:
-            examples.append(Example(arguments=pickle.dumps(drawn, pickle.HIGHEST_PROTOCOL), choices=choices))
+            made = Example(arguments=pickle.dumps(drawn, pickle.HIGHEST_PROTOCOL), choices=choices)
+            made.values()
         except Exception as error:
             raise NotTaped(f"what it draws cannot be kept: {error}") from None
+        examples.append(made)
+        inner(*args, **kwargs)
 
     handle.inner_test = keep
     try:
@@ -115,9 +118,9 @@ def load(name: str) -> Tape | None:
     """The tape that was saved under a name, if there is one that can be read."""
     path = _folder() / f"{name}{SUFFIX}"
     try:
-        if path.stat().st_uid != os.getuid():
-            return None
         with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_uid != os.getuid():
+                return None
             tape = pickle.load(file)
         os.utime(path)
     except Exception:  # whatever is wrong with the file, a new tape can be made
@@ -141,13 +144,23 @@ def save(tape: Tape, name: str) -> None:
     folder = _folder()
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file, _removed_on_error(file.name):
             pickle.dump(tape, file, pickle.HIGHEST_PROTOCOL)
-        os.replace(file.name, folder / f"{name}{SUFFIX}")
+            file.flush()
+            os.replace(file.name, folder / f"{name}{SUFFIX}")
         tapes = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
         for old in tapes[:-KEPT]:
             old.unlink()
             old.with_suffix(LOCK).unlink(missing_ok=True)
+
+
+@contextmanager
+def _removed_on_error(path: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.unlink(path)
+        raise
 
 
 def _folder() -> Path:

@@ -1,0 +1,451 @@
+"""Checks that are played from the tape: the verdict is that of the ordinary way."""
+
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given, note, settings
+from hypothesis import strategies as st
+
+from grader import replay
+from grader.errors import NotStarted, SubmissionCrashed, SubmissionTimeout
+from grader.hypothesis_run import EXAMPLES, configured
+from grader.remote import Plan, Recorder
+from grader.replay import is_drawn, play, record
+from grader.run import guard
+from grader.tape import NO_ARGUMENTS, Tape, Taped
+
+PLAN = Plan(words=((b"", b""),), starts=(0,), named=frozenset())
+
+
+class Subject:
+    """A submission that writes down what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def begin(self):
+        self.told.append("begin")
+
+    def note(self, recorder):
+        self.told.append("note" if isinstance(recorder, Recorder) else "note none")
+
+    def expect(self, plan):
+        self.told.append(plan)
+
+    def example(self, number):
+        self.told.append(number)
+
+    def forget(self):
+        self.told.append("forget")
+
+
+def within(function, action):
+    with configured(function, "TestNorm::test_x", "a secret", functools.partial(guard, {})):
+        return action()
+
+
+def taped(function, reference, subject=None, **others):
+    tape = Tape()
+    within(function, lambda: record(tape, "x", function, {"hw": reference, **others}, subject or Subject()))
+    return tape.checks["x"]
+
+
+def played(made, function, hw, subject=None, **others):
+    return within(function, lambda: play(made, function, {"hw": hw, **others}, subject or Subject()))
+
+
+def ordinarily(function, hw, **others):
+    return within(function, lambda: function(hw=hw, **others))
+
+
+def check(*, x=None, body=None, **options):
+    """A test that a submission, a function, gives what the reference gives; and the list of what it was run on."""
+    seen = []
+
+    def test(hw, x):
+        seen.append(x)
+        if body is not None:
+            body(x)
+        assert hw(x) == abs(x), f"wrong for {x}"
+
+    return given(x=st.integers() if x is None else x, **options)(test), seen
+
+
+@given(x=st.lists(st.integers(), min_size=1))
+def changes_its_argument(hw, x):
+    x.append(max(x))
+    assert hw(x) == x[-1], f"wrong for {x}"
+
+
+class TestRecording:
+    def test_a_check_with_its_examples_is_on_the_tape_and_the_reference_has_passed(self):
+        function, seen = check()
+        subject = Subject()
+        made = taped(function, abs, subject)
+        assert len(made.examples) == EXAMPLES
+        assert (made.plan, made.reason) == (None, "")
+        assert subject.told == ["note", *range(EXAMPLES), "note none"]
+        assert set(seen) == {one.values()["x"] for one in made.examples}
+
+    def test_a_plain_check_has_one_example_without_arguments(self):
+        def test(hw):
+            assert hw(1) == 1
+
+        subject = Subject()
+        assert taped(test, abs, subject) == Taped(examples=(NO_ARGUMENTS,))
+        assert subject.told == ["note", 0, "note none"]
+
+    def test_a_bound_method_is_taped_too(self):
+        class TestNorm:
+            @given(x=st.integers())
+            def test_x(self, hw, x):
+                assert isinstance(self, TestNorm)
+                assert hw(x) == abs(x)
+
+        function = TestNorm().test_x
+        made = taped(function, abs)
+        assert len(made.examples) == EXAMPLES
+        assert played(made, function, abs)
+        with pytest.raises(AssertionError):
+            played(made, function, lambda x: x)
+
+    @pytest.mark.parametrize(
+        ("strategy", "reason"),
+        [
+            (st.data(), "it draws while it runs (st.data)"),
+            (st.builds(lambda: lambda: 1), "what it draws cannot be kept"),
+        ],
+    )
+    def test_what_cannot_be_taped_says_why_and_runs_the_ordinary_way(self, strategy, reason):
+        seen = []
+
+        @given(x=strategy)
+        def function(hw, x):
+            seen.append(hw)
+
+        made = taped(function, abs)
+        assert made.reason.startswith(reason)
+        assert (made.examples, made.plan) == ((), None)
+        assert len(seen) >= 1
+        seen.clear()
+        subject = Subject()
+        assert played(made, function, abs, subject) is False
+        assert (seen, subject.told) == ([], [])
+
+    def test_a_reference_that_fails_has_no_tape_and_fails(self):
+        def test(hw):
+            assert hw(1) == 2
+
+        tape = Tape()
+        for function in (test, check()[0]):
+            with pytest.raises(AssertionError):
+                within(function, lambda f=function: record(tape, "x", f, {"hw": lambda x: 0}, Subject()))
+            assert tape.checks["x"] == Taped(reason="the reference fails")
+
+    def test_a_reference_that_fails_only_the_second_time_has_no_tape(self):
+        calls = []
+
+        def wears_out(x):
+            calls.append(x)
+            return abs(x) if len(calls) <= EXAMPLES or len(calls) > EXAMPLES + 1 else None
+
+        function, _ = check()
+        assert taped(function, wears_out) == Taped(reason="the reference fails")
+
+    def test_nothing_is_noted_any_more_when_the_reference_ends_the_check(self):
+        def test(hw):
+            raise SubmissionTimeout("too long")
+
+        tape, subject = Tape(), Subject()
+        with pytest.raises(SubmissionTimeout):
+            record(tape, "x", test, {"hw": abs}, subject)
+        assert subject.told == ["note", 0, "note none"]
+        assert tape.checks == {}
+
+    def test_only_tests_of_hypothesis_are_drawn(self):
+        assert is_drawn(check()[0])
+        assert not is_drawn(abs)
+
+
+class TestPassing:
+    def test_a_check_that_passes_is_run_once_on_each_example_and_nothing_is_drawn(self):
+        drawn = []
+        function, seen = check(x=st.integers().map(lambda x: drawn.append(x) or x))
+        made = taped(function, abs)
+        expected = [one.values()["x"] for one in made.examples]
+        drawn.clear()
+        seen.clear()
+        subject = Subject()
+        assert played(made, function, abs, subject) is True
+        assert (seen, drawn) == (expected, [])
+        assert subject.told == list(range(EXAMPLES))
+
+    def test_what_is_sent_ahead_is_announced_first(self):
+        function, _ = check()
+        made = taped(function, abs)
+        subject = Subject()
+        assert played(Taped(examples=made.examples, plan=PLAN), function, abs, subject)
+        assert subject.told == [PLAN, *range(EXAMPLES)]
+
+    def test_a_check_that_changes_its_arguments_does_not_change_the_tape(self):
+        made = taped(changes_its_argument, max)
+        before = [one.values()["x"] for one in made.examples]
+        for _ in range(3):
+            assert played(made, changes_its_argument, max)
+        assert [one.values()["x"] for one in made.examples] == before
+
+    def test_what_a_check_rejects_is_passed_over_and_as_much_is_left_as_ever(self):
+        accepted = []
+        function, seen = check(body=lambda x: assume(x % 2) and accepted.append(x))
+        made = taped(function, abs)
+        accepted.clear()
+        ordinarily(function, abs)
+        expected = list(accepted)
+        accepted.clear()
+        assert played(made, function, abs)
+        assert accepted == expected
+        assert len(accepted) == EXAMPLES
+
+    def test_explicit_examples_are_played(self):
+        function, seen = check()
+        function = example(x=12345)(function)
+        made = taped(function, abs)
+        seen.clear()
+        assert played(made, function, abs)
+        assert seen[0] == 12345
+
+    def test_other_arguments_such_as_parameters_and_fixtures_are_handed_on(self):
+        seen = []
+
+        @given(x=st.integers())
+        def function(hw, x, dtype):
+            seen.append(dtype)
+
+        made = taped(function, abs, dtype="float32")
+        assert played(made, function, abs, dtype="float64")
+        assert set(seen[-EXAMPLES:]) == {"float64"}
+        assert all(one.values().keys() == {"x"} for one in made.examples)
+
+    def test_a_check_that_makes_notes_is_run_the_ordinary_way_or_passes(self):
+        function, _ = check(body=lambda x: note("a note"))
+        made = taped(function, abs)
+        assert played(made, function, abs) == bool(made.examples)
+
+
+def message_of(action):
+    with pytest.raises(AssertionError) as caught:
+        action()
+    return str(caught.value).split("\n")[0]
+
+
+class TestFailing:
+    @pytest.mark.parametrize("limit", [10, 1000])
+    def test_the_message_tells_the_smallest_example_as_in_the_ordinary_way(self, limit):
+        function, _ = check(x=st.integers(0, 10_000))
+        made = taped(function, abs)
+
+        def wrong(x):
+            return abs(x) if x < limit else -1
+
+        said = message_of(lambda: played(made, function, wrong))
+        assert said == message_of(lambda: ordinarily(function, wrong)) == f"wrong for {limit}"
+
+    def test_shrinking_starts_from_what_has_failed_and_draws_nothing_else(self):
+        function, seen = check(x=st.integers(0, 10_000))
+        made = taped(function, abs)
+        first = next(value for one in made.examples if (value := one.values()["x"]) >= 1000)
+        seen.clear()
+        with pytest.raises(AssertionError):
+            played(made, function, lambda x: x if x < 1000 else -1)
+        confirmed = seen.index(first, seen.index(first) + 1)
+        assert seen[:confirmed] == [one.values()["x"] for one in made.examples][:confirmed]
+
+    def test_what_was_sent_ahead_is_forgotten_before_another_look(self):
+        function, _ = check()
+        subject = Subject()
+        made = Taped(examples=taped(function, abs).examples, plan=PLAN)
+        with pytest.raises(AssertionError):
+            played(made, function, lambda x: None, subject)
+        assert subject.told == [PLAN, 0, "forget"]
+
+    def test_a_check_that_changes_its_arguments_fails_on_what_was_drawn(self):
+        made = taped(changes_its_argument, max)
+        assert message_of(lambda: played(made, changes_its_argument, min)) == message_of(
+            lambda: ordinarily(changes_its_argument, min)
+        )
+
+    def test_a_plain_check_that_fails_is_left_to_the_ordinary_way(self):
+        calls = []
+
+        def test(hw):
+            calls.append(1)
+            assert hw(1) == 1
+
+        made = taped(test, abs)
+        calls.clear()
+        assert played(made, test, lambda x: 0) is False
+        assert calls == [1]
+
+    def test_an_explicit_example_that_fails_is_left_to_the_ordinary_way(self):
+        function, seen = check()
+        function = example(x=12345)(function)
+        made = taped(function, abs)
+        seen.clear()
+        assert played(made, function, lambda x: 0 if x == 12345 else abs(x)) is False
+        assert seen == [12345]
+
+    def test_a_failure_that_does_not_come_again_is_left_to_the_ordinary_way(self):
+        """Such as that of a submission which remembers something from one request to the next."""
+        function, _ = check()
+        made = taped(function, abs)
+        calls = []
+
+        def once(x):
+            calls.append(x)
+            return None if len(calls) == 3 else abs(x)
+
+        assert played(made, function, once) is False
+        assert len(calls) == 4
+        assert ordinarily(function, once) is None
+
+    def test_a_failure_of_the_ordinary_way_alone_is_none_of_the_tapes(self):
+        """The tape has all examples that decide; what the ordinary way tries only then has no say."""
+        function, _ = check()
+        made = taped(function, abs)
+        assert played(made, function, abs) is True
+
+    def test_afterwards_the_test_is_as_it_was(self):
+        function, _ = check()
+        made = taped(function, abs)
+        before = dict(vars(function)), vars(function.hypothesis).copy()
+        with pytest.raises(AssertionError):
+            played(made, function, lambda x: None)
+        assert (vars(function), vars(function.hypothesis)) == before
+
+    def test_nothing_is_left_in_a_folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        function, _ = check()
+        made = taped(function, abs)
+        with pytest.raises(AssertionError):
+            played(made, function, lambda x: None)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestBudget:
+    """After a while only what has failed is run again."""
+
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        """Time that goes by only when the test says so."""
+        now = [0.0]
+        monkeypatch.setattr(replay.time, "monotonic", lambda: now[0])
+        return now
+
+    def stops_after(self, clock, calls):
+        """A wrong submission that takes all the time there is in one of its calls that fail."""
+        failed = []
+
+        def wrong(x):
+            value = x[0] if isinstance(x, list | np.ndarray) else x
+            if value < 1000:
+                return abs(value)
+            failed.append(value)
+            if len(failed) == calls:
+                clock[0] += replay.SHRINKING + 1
+            return -1
+
+        return wrong, failed
+
+    @pytest.mark.parametrize("calls", [2, 3, 5])
+    def test_when_the_time_is_over_the_smallest_so_far_is_told(self, clock, calls):
+        function, _ = check(x=st.integers(0, 100_000))
+        made = taped(function, abs)
+        wrong, failed = self.stops_after(clock, calls)
+        said = message_of(lambda: played(made, function, wrong))
+        assert said == f"wrong for {min(failed[:calls])}"
+        assert set(failed) == set(failed[:calls])
+        assert min(failed) >= 1000
+
+    def test_an_argument_that_the_check_changes_is_known_again(self, clock):
+        @given(x=st.lists(st.integers(0, 100_000), min_size=1))
+        def function(hw, x):
+            value = x[0]
+            x.append("changed")
+            assert hw(x) == value, f"wrong for {value}"
+
+        made = taped(function, lambda x: x[0])
+        wrong, failed = self.stops_after(clock, 3)
+        assert message_of(lambda: played(made, function, wrong)) == f"wrong for {min(failed[:3])}"
+
+    def test_an_argument_without_a_telling_name_is_known_again(self, clock):
+        @given(x=st.integers(0, 100_000), rng=st.builds(np.random.default_rng, st.integers(0, 9)))
+        def function(hw, x, rng):
+            assert hw(x) == x, f"wrong for {x}"
+
+        made = taped(function, abs)
+        wrong, failed = self.stops_after(clock, 3)
+        assert message_of(lambda: played(made, function, wrong)) == f"wrong for {min(failed[:3])}"
+
+    def test_what_was_not_confirmed_in_time_is_left_to_the_ordinary_way(self, clock, monkeypatch):
+        monkeypatch.setattr(replay, "SHRINKING", -1.0)
+        function, seen = check(x=st.integers(0, 100_000))
+        made = taped(function, abs)
+        assert played(made, function, lambda x: -1) is False
+
+
+@pytest.mark.parametrize("verdict", [NotStarted, SubmissionTimeout, SubmissionCrashed, KeyboardInterrupt])
+class TestVerdicts:
+    """... that are no failures of an example end the check at once."""
+
+    def test_on_the_first_example(self, verdict):
+        function, seen = check()
+        made = taped(function, abs)
+        seen.clear()
+
+        def stops(x):
+            raise verdict("enough")
+
+        subject = Subject()
+        with pytest.raises(verdict, match="enough"):
+            played(made, function, stops, subject)
+        assert len(seen) == 1
+        assert subject.told == [0]
+
+    def test_of_a_plain_check(self, verdict):
+        def test(hw):
+            hw(1)
+
+        made = taped(test, abs)
+
+        def stops(x):
+            raise verdict("enough")
+
+        with pytest.raises(verdict, match="enough"):
+            played(made, test, stops)
+
+    def test_while_the_smallest_example_is_looked_for(self, verdict):
+        function, seen = check(x=st.integers(0, 10_000))
+        made = taped(function, abs)
+        calls = []
+
+        def wrong(x):
+            if x < 1000:
+                return x
+            calls.append(x)
+            if len(calls) == 3:
+                raise verdict("enough")
+            return -1
+
+        with pytest.raises(verdict, match="enough"):
+            played(made, function, wrong)
+        assert len(calls) == 3
+
+
+def test_the_number_of_examples_is_that_of_the_check():
+    function, seen = check()
+    function = settings(max_examples=3)(function)
+    made = taped(function, abs)
+    seen.clear()
+    assert played(made, function, abs)
+    assert len(seen) == 3
