@@ -187,7 +187,9 @@ class TestEveryKindOfRequest:
 
         self.assert_all_ahead(play(check))
 
-    @pytest.mark.parametrize("value", ["np.arange(3.0)", "[1, 2]", "{'a': 1}", "{1, 2}", "(1, np.ones(2))", "Thing(1.0)"])
+    @pytest.mark.parametrize(
+        "value", ["np.arange(3.0)", "[1, 2]", "{'a': 1}", "{1, 2}", "(1, np.ones(2))", "Thing(1.0)"]
+    )
     def test_what_one_call_returned_is_handed_to_the_next(self, play, value):
         source = SOURCE + f"\ndef value(): return {value}\ndef look(x): return repr(getattr(x, 'value', x))"
         self.assert_all_ahead(play(lambda hw: hw.look(hw.value()), source, reference=source))

@@ -65,7 +65,9 @@ def test_plugins_that_happen_to_be_installed_are_not_loaded_and_the_environment_
         (message,) = [r.message for report in run.reports().values() for r in report.results if r.message]
         loaded = set(message.split())
         assert "grader" in loaded
-        assert loaded.isdisjoint({"xdist", "timeout", "hypothesispytest", "cacheprovider", "terminalreporter", "logging-plugin"})
+        assert loaded.isdisjoint(
+            {"xdist", "timeout", "hypothesispytest", "cacheprovider", "terminalreporter", "logging-plugin"}
+        )
         assert os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == value
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     run_in(folder)

@@ -112,7 +112,10 @@ class TestRecording:
 
     @pytest.mark.parametrize(
         ("strategy", "reason"),
-        [(st.data(), "it draws while it runs (st.data)"), (st.builds(lambda: lambda: 1), "what it draws cannot be kept")],
+        [
+            (st.data(), "it draws while it runs (st.data)"),
+            (st.builds(lambda: lambda: 1), "what it draws cannot be kept"),
+        ],
     )
     def test_what_cannot_be_taped_says_why_and_runs_the_ordinary_way(self, strategy, reason):
         seen = []

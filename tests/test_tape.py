@@ -147,7 +147,9 @@ def folder(tmp_path, monkeypatch):
 
 FULL = Tape(
     checks={
-        "test_x": Taped(examples=(NO_ARGUMENTS,), plan=Plan(words=((b"a", b""),), starts=(0,), named=frozenset({(0, ())}))),
+        "test_x": Taped(
+            examples=(NO_ARGUMENTS,), plan=Plan(words=((b"a", b""),), starts=(0,), named=frozenset({(0, ())}))
+        ),
         "test_y": Taped(reason="it draws while it runs"),
     }
 )
@@ -171,7 +173,8 @@ class TestKeeping:
         assert stat.S_IMODE((folder / "one.tape").stat().st_mode) == 0o600
 
     @pytest.mark.parametrize(
-        "content", [b"", b"\x80", b"garbage", pickle.dumps(FULL)[:-5], pickle.dumps({"checks": {}}), b"cnowhere\nThing\n."]
+        "content",
+        [b"", b"\x80", b"garbage", pickle.dumps(FULL)[:-5], pickle.dumps({"checks": {}}), b"cnowhere\nThing\n."],
     )
     def test_a_broken_or_foreign_file_is_none_and_is_made_anew(self, folder, content):
         save(FULL, "one")
@@ -304,7 +307,9 @@ class TestNames:
 
 
 def test_arrays_and_their_dtypes_survive_the_tape():
-    function, seen = check(x=st.builds(np.full, st.just((2, 1)), st.integers(0, 9), st.sampled_from([np.float32, np.int8])))
+    function, seen = check(
+        x=st.builds(np.full, st.just((2, 1)), st.integers(0, 9), st.sampled_from([np.float32, np.int8]))
+    )
     expected = ordinarily(function, seen)
     for kept, value in zip(values(drawn(function)), expected, strict=True):
         assert (kept.dtype, kept.tolist()) == (value.dtype, value.tolist())

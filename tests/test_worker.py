@@ -251,7 +251,11 @@ class TestAhead:
         assert client.value(*call("f", 2)) == 4
 
     def test_what_is_named_is_what_was_told_and_not_what_became_of_it(self, client):
-        requests = [("call", "a", [0, "kept"], []), ("call", "b", [0, "spoil"], []), ("operator", "c", ["len"], [["q", 0, []]])]
+        requests = [
+            ("call", "a", [0, "kept"], []),
+            ("call", "b", [0, "spoil"], []),
+            ("operator", "c", ["len"], [["q", 0, []]]),
+        ]
         self.send(client, requests, [0])
         assert [answer[3] for answer in self.answers(client, 3)] == [["l", 1], None, 1]
         assert client.value(*call("kept")) == []
@@ -297,7 +301,9 @@ class TestAhead:
 
     def test_the_next_ones_take_the_place_of_the_last(self, client):
         for value in (1, 2):
-            self.send(client, [("call", "a", [0, "echo"], [["l", value]]), ("call", "b", [0, "f"], [["q", 0, []]])], [0])
+            self.send(
+                client, [("call", "a", [0, "echo"], [["l", value]]), ("call", "b", [0, "f"], [["q", 0, []]])], [0]
+            )
             assert [answer[3] for answer in self.answers(client, 2)] == [["r", 0], ["l", value, value]]
 
     def test_a_worker_whose_checks_hang_up_meanwhile_ends(self, client):
