@@ -12,7 +12,7 @@ import pytest
 
 from grader.assignment import assignment_names, checks, load_assignment, load_mutants, load_variants
 from grader.build import build
-from grader.grade import grade
+from grader.grade import grade, tape_of
 from grader.leaks import leaks, read_files
 from grader.model import Assignment, Mutant, Status, Variant
 from grader.validate import assignment_total, of_sources, prove_mutant
@@ -64,6 +64,43 @@ def test_every_mutant_is_killed_by_the_check_it_names(assignment: Assignment, mu
 def test_every_variant_earns_full_marks(assignment: Assignment, variant: Variant) -> None:
     report = grade(assignment, of_sources(assignment, {variant.module: variant.source}), hints=False)
     assert [(r.check.name, r.message) for r in report.results if r.status is not Status.PASSED] == []
+
+
+def chunks() -> list[tuple[Assignment, list[Mutant | Variant]]]:
+    """The mutants and variants of every assignment, a few at a time; the next to each other are of one task."""
+    found = []
+    for assignment in ASSIGNMENTS:
+        mutants = sorted(load_mutants(assignment), key=lambda mutant: mutant.task)
+        found += [(assignment, mutants[start : start + 6]) for start in range(0, len(mutants), 6)]
+        found += [(assignment, [variant]) for variant in load_variants(assignment)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("assignment", "works"), chunks(), ids=[f"{assignment.name}-{works[0].name}" for assignment, works in chunks()]
+)
+def test_the_tape_gives_every_check_the_status_and_the_hint_of_the_ordinary_way(
+    assignment: Assignment, works: list[Mutant | Variant]
+) -> None:
+    for work in works:
+        submission = of_sources(assignment, {work.module: work.source})
+        tasks = [work.task] if isinstance(work, Mutant) else None
+        played, ordinary = (grade(assignment, submission, tasks=tasks, taped=taped) for taped in (True, False))
+        differ = [
+            f"{work.name}: {one.check.name}: {one.status}, {one.hint!r}; without the tape {other.status}, {other.hint!r}"
+            for one, other in zip(played.results, ordinary.results, strict=True)
+            if (one.check, one.status, one.hint) != (other.check, other.status, other.hint)
+        ]
+        assert differ == []
+
+
+@each_assignment
+def test_every_check_that_draws_before_it_runs_is_on_the_tape(assignment: Assignment) -> None:
+    tape = tape_of(assignment)
+    names = {name.partition("[")[0] for name in tape.checks}
+    assert names == {check.name for check in checks(assignment)}
+    reasons = {name: taped.reason for name, taped in tape.checks.items() if not taped.examples}
+    assert {name: reason for name, reason in reasons.items() if "st.data" not in reason} == {}
 
 
 @each_assignment

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
+import grader.grade as grade_module
 from grader.assignment import checks, load_assignment
 from grader.errors import SandboxError
-from grader.grade import ATTEMPTS, REFUSED, environment, grade, grade_path, require_sandbox, unreadable
+from grader.grade import ATTEMPTS, REFUSED, environment, grade, grade_path, require_sandbox, tape_of, unreadable
+from grader.hypothesis_run import EXAMPLES
 from grader.model import Cell, Status, Submission
 from grader.sandbox import launch
 from grader.sandbox.level import Level
-from tests.course import HIDDEN, PUBLIC, REFERENCE, change, make_course, make_two_module_course, write
+from tests.course import HIDDEN, PUBLIC, REFERENCE, VARIANT, change, make_course, make_two_module_course, write
 
 WRONG = REFERENCE.replace("math.sqrt(sum(x * x for x in v))", "sum(x * x for x in v)")
 HALF = "def norm(v):\n    return 1.0 if v else 0.0\n"
@@ -182,6 +184,245 @@ def test_examples_do_not_depend_on_the_submission_or_the_other_tasks(root, hw1):
     whole, part = grade(hw1, of(REFERENCE)), grade(hw1, of("x = 1"), tasks=["norm"])
     name = "TestNormMore::test_tells"
     assert status_of(whole, name).message == status_of(part, name).message
+
+
+# The tape
+
+MANY = """\
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+drawn, ran = [], []
+
+
+@pytest.mark.task("norm")
+class TestNormMore:
+    @given(x=st.integers(0, 1000).map(lambda x: drawn.append(x) or x))
+    def test_one(self, hw, x):
+        ran.append(x)
+        assert hw.norm([x]) == x
+
+    @example(x=3)
+    @given(x=st.integers(0, 1000))
+    def test_explicit(self, hw, x):
+        assert hw.norm([x]) == x
+
+    @given(x=st.integers(0, 1000))
+    def test_odd(self, hw, x):
+        assume(x % 2)
+        assert hw.norm([x]) == x
+
+    @pytest.mark.parametrize("factor", [1, 2])
+    @given(x=st.integers(0, 1000))
+    def test_times(self, hw, x, factor):
+        assert hw.norm([factor * x]) == factor * x
+
+    @given(data=st.data())
+    def test_while(self, hw, data):
+        x = data.draw(st.integers(0, 1000))
+        assert hw.norm([x]) == x
+
+    @given(f=st.builds(lambda x: lambda: x, st.integers(0, 1000)))
+    def test_functions(self, hw, f):
+        assert hw.norm([f()]) == f()
+
+    def test_plain(self, hw):
+        assert hw.norm([3.0, 4.0]) == 5.0
+
+    @pytest.mark.parametrize("x", [1, 2])
+    def test_plain_times(self, hw, x):
+        assert hw.norm([x]) == x
+
+    def test_tells(self, hw):
+        shown = f"drawn {len(drawn)}, ran {len(ran)}"
+        drawn.clear()
+        ran.clear()
+        assert False, shown
+"""
+
+
+@pytest.fixture
+def tapes(tmp_path_factory, monkeypatch):
+    """Where tapes are kept; there are none yet, and this process remembers none."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("GRADER_CACHE", str(folder))
+    monkeypatch.setattr("grader.grade._tapes", {})
+    return folder / "tapes"
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """The assignments for which a tape was made."""
+    made, real = [], grade_module._recorded
+    monkeypatch.setattr(grade_module, "_recorded", lambda assignment: made.append(assignment) or real(assignment))
+    return made
+
+
+WRONG_AT = REFERENCE.replace(
+    "    return math.sqrt", "    if v and v[0] >= 10:\n        return -1.0\n    return math.sqrt"
+)
+UNKIND = (
+    REFERENCE,
+    WRONG,
+    HALF,
+    WRONG_AT,
+    VARIANT,
+    "def norm(",
+    "def norm(v):\n    raise NotImplementedError\n",
+    "def norm(v):\n    v.append(0.0)\n    return sum(x * x for x in v) ** 0.5\n",
+    "import os\n\ndef norm(v):\n    os._exit(3) if v[:1] >= [500] else None\n    return sum(x * x for x in v) ** 0.5\n",
+    "def norm(v):\n    return [sum(v)]\n",
+    "def norm(v):\n    return norm\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "isolate"), [*((source, True) for source in UNKIND), *((source, False) for source in UNKIND[:4])]
+)
+def test_with_and_without_the_tape_every_check_has_the_same_result(root, hw1, source, isolate):
+    hidden(root, MANY.replace("    def test_tells", "    def tells"))
+    played, ordinary = (grade(hw1, of(source), taped=taped, isolate=isolate) for taped in (True, False))
+    assert [(r.check, r.status) for r in played.results] == [(r.check, r.status) for r in ordinary.results]
+    assert [r.hint for r in played.results] == [r.hint for r in ordinary.results]
+    assert played.score == ordinary.score
+
+
+def test_the_smallest_example_is_in_the_message_as_without_the_tape(root, hw1):
+    hidden(root, MANY)
+    name = "TestNormMore::test_one"
+    messages = {status_of(grade(hw1, of(WRONG_AT), taped=taped), name).message for taped in (True, False)}
+    assert len(messages) == 1
+    assert "([10])" in messages.pop()
+
+
+def test_each_check_and_each_of_its_parameters_has_its_place_on_the_tape_or_a_reason(root, hw1, tapes):
+    hidden(root, MANY)
+    made = tape_of(hw1).checks
+    reasons = {name.removeprefix("TestNormMore::"): taped.reason for name, taped in made.items() if not taped.plan}
+    assert set(reasons) == {"test_while", "test_functions", "test_tells"}
+    assert reasons["test_while"] == "it draws while it runs (st.data)"
+    assert reasons["test_functions"].startswith("what it draws cannot be kept")
+    assert reasons["test_tells"] == "the reference fails"
+    counts = {name.partition("::")[2]: len(taped.examples) for name, taped in made.items() if taped.plan}
+    assert counts == {
+        "test_one": EXAMPLES,
+        "test_explicit": EXAMPLES + 1,
+        "test_odd": counts["test_odd"],
+        "test_times[1]": EXAMPLES,
+        "test_times[2]": EXAMPLES,
+        "test_plain": 1,
+        "test_plain_times[1]": 1,
+        "test_plain_times[2]": 1,
+        "test_of_a_unit_vector": 1,
+        "test_of_nothing": 1,
+        "": 1,  # of a check in no class
+    }
+    assert counts["test_odd"] > EXAMPLES
+
+
+def test_examples_are_drawn_once_and_run_for_every_submission(root, hw1, tapes):
+    hidden(root, MANY)
+    for source in (REFERENCE, VARIANT, REFERENCE):
+        report = grade(hw1, of(source), tasks=["norm"])
+        told = status_of(report, "TestNormMore::test_tells").message
+    assert told.split("\n")[0] == f"drawn 0, ran {EXAMPLES}"
+
+
+def test_a_tape_is_made_once_by_all_processes_of_a_user(hw1, tapes, recorded, monkeypatch):
+    for _ in range(2):
+        assert grade(hw1, of(REFERENCE)).score == 90
+    monkeypatch.setattr("grader.grade._tapes", {})  # another process
+    assert grade(hw1, of(WRONG)).score < 90
+    assert recorded == [hw1]
+    assert len(list(tapes.iterdir())) == 1
+
+
+def test_without_the_tape_none_is_made(hw1, tapes, recorded):
+    assert grade(hw1, of(REFERENCE), taped=False).score == 90
+    assert recorded == []
+    assert not tapes.exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["assignments/hw1/test_vectors.py", "solutions/hw1/test_vectors_hidden.py", "solutions/hw1/vectors.py"]
+)
+def test_a_tape_is_made_anew_when_a_check_file_or_the_reference_changes(root, hw1, tapes, recorded, path):
+    tape_of(hw1)
+    with (root / path).open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    tape_of(hw1)
+    assert len(recorded) == 2
+    assert len(list(tapes.iterdir())) == 2
+
+
+def test_a_tape_is_made_anew_for_another_seed(hw1, tapes, recorded):
+    tape_of(hw1)
+    tape_of(replace(hw1, seed="another"))
+    assert len(recorded) == 2
+
+
+def test_a_broken_tape_is_made_anew(hw1, tapes, recorded, monkeypatch):
+    grade(hw1, of(REFERENCE))
+    (path,) = tapes.iterdir()
+    path.write_bytes(b"broken")
+    monkeypatch.setattr("grader.grade._tapes", {})
+    assert grade(hw1, of(REFERENCE)).score == 90
+    assert len(recorded) == 2
+    assert path.read_bytes() != b"broken"
+
+
+def test_where_no_tape_can_be_kept_it_lasts_as_long_as_the_process(hw1, tmp_path, monkeypatch, tapes, recorded):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRADER_CACHE", str(tmp_path / "file"))
+    for _ in range(2):
+        assert grade(hw1, of(REFERENCE)).score == 90
+    assert len(recorded) == 1
+
+
+def test_a_tape_that_cannot_be_made_now_is_not_kept_and_grading_goes_on(hw1, tapes, recorded, monkeypatch):
+    real = launch.Sandbox.process
+
+    def refuse(sandbox, limits, cells=()):
+        raise SandboxError("the fork server did not answer within 30 s")
+
+    monkeypatch.setattr(launch.Sandbox, "process", refuse)
+    assert tape_of(hw1).checks == {}
+    monkeypatch.setattr(launch.Sandbox, "process", real)
+    assert not tapes.exists()
+    assert grade(hw1, of(REFERENCE)).score == 90
+    assert len(recorded) == 2
+    assert len(list(tapes.iterdir())) == 1
+
+
+def test_check_files_that_cannot_be_imported_make_no_tape(root, hw1, tapes):
+    write(root / "solutions/hw1/test_vectors_hidden.py", "import nowhere\n" + HIDDEN)
+    assert grade(hw1, of(REFERENCE)).score == 60
+    assert not tapes.exists()
+
+
+def test_a_submission_that_fails_only_when_it_is_played_gets_the_verdict_of_the_ordinary_way(root, hw1):
+    """Such as one whose third call of all goes wrong: the check is run again, and is then another call."""
+    hidden(root, MANY)
+    source = REFERENCE.replace("    return math.sqrt", "    k[0] += 1\n    return -1.0 if k[0] == 5 else math.sqrt")
+    report = grade(hw1, of(source + "\nk = [0]\n"), tasks=["norm"])
+    assert status_of(report, "TestNormMore::test_one").status is Status.PASSED
+
+
+def test_an_endless_loop_in_a_check_that_is_played_is_stopped_at_once(root, hw1):
+    hidden(root, MANY.partition("    @example")[0])
+    limits = replace(hw1.limits, call_seconds=0.5)
+    source = REFERENCE.replace("    return math.sqrt", "    while v and v[0] >= 10: pass\n    return math.sqrt")
+    report = grade(replace(hw1, limits=limits), of(source))
+    result = status_of(report, "TestNormMore::test_one")
+    assert result.status is Status.TIMEOUT
+    assert result.message == "Stopped: norm did not return within 0.5 s. Is there a loop that never ends?"
+
+
+def test_what_the_reference_prints_and_leaves_while_a_tape_is_made_stays_there(root, hw1, tapes, capfd):
+    write(root / "solutions/hw1/vectors.py", "print('loud')\n" + REFERENCE)
+    assert tape_of(hw1).checks
+    assert capfd.readouterr() == ("", "")
 
 
 # What is our own fault
