@@ -64,7 +64,8 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
         function(**given)
         return
     tape.checks[name] = Taped(examples=examples, plan=recorder.plan(), reason=recorder.reason)
-    play(tape, name, function, given, subject)  # for the transcript
+    if tape.checks[name].plan is not None:
+        play(tape, name, function, given, subject)  # so that the reference's answers are known to pass
 
 
 def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject: Subject) -> bool:

@@ -1,6 +1,7 @@
 """Checks that are played from the tape: the verdict is that of the ordinary way."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,14 +16,21 @@ from grader.replay import is_drawn, play, record
 from grader.run import guard
 from grader.tape import NO_ARGUMENTS, Tape, Taped
 
-PLAN = Plan(words=((b"", b""),), starts=(0,), named=frozenset())
+PLAN = Plan(words=((b"", b""),), starts=(0,), calls_back=False, named=frozenset())
 
 
 class Subject:
     """A submission that writes down what it is told."""
 
-    def __init__(self):
+    def __init__(self, answers=b""):
         self.told = []
+        self.answers = answers
+
+    def transcript(self):
+        return self.answers
+
+    def skip(self):
+        self.told.append("skip")
 
     def begin(self):
         self.told.append("begin")
@@ -52,7 +60,8 @@ def taped(function, reference, subject=None, **others):
 
 
 def played(made, function, hw, subject=None, **others):
-    return within(function, lambda: play(made, function, {"hw": hw, **others}, subject or Subject()))
+    tape = Tape(checks={"x": made})
+    return within(function, lambda: play(tape, "x", function, {"hw": hw, **others}, subject or Subject()))
 
 
 def ordinarily(function, hw, **others):
@@ -180,6 +189,43 @@ class TestPassing:
         assert played(made, function, abs, subject) is True
         assert (seen, drawn) == (expected, [])
         assert subject.told == list(range(EXAMPLES))
+
+    def test_answers_that_have_passed_once_are_not_looked_at_again(self):
+        function, seen = check()
+        tape = Tape(checks={"x": Taped(examples=taped(function, abs).examples, plan=PLAN)})
+        seen.clear()
+        for answers, looked in ((b"one", True), (b"one", False), (b"other", True), (b"one", False), (b"", True)):
+            subject = Subject(answers)
+            assert within(function, lambda subject=subject: play(tape, "x", function, {"hw": abs}, subject))
+            assert bool(seen) == looked
+            assert ("skip" in subject.told) == (not looked)
+            seen.clear()
+
+    def test_answers_that_failed_are_always_looked_at(self):
+        function, _ = check()
+        tape = Tape(checks={"x": Taped(examples=taped(function, abs).examples, plan=PLAN)})
+        for _ in range(2):
+            subject = Subject(b"wrong")
+            with pytest.raises(AssertionError):
+                within(function, lambda s=subject: play(tape, "x", function, {"hw": lambda x: None}, s))
+            assert "skip" not in subject.told
+
+    def test_answers_given_between_calls_of_ours_are_always_looked_at(self):
+        function, seen = check()
+        plan = replace(PLAN, calls_back=True)
+        tape = Tape(checks={"x": Taped(examples=taped(function, abs).examples, plan=plan)})
+        for _ in range(2):
+            seen.clear()
+            assert within(function, lambda: play(tape, "x", function, {"hw": abs}, Subject(b"same")))
+            assert seen
+
+    def test_only_so_many_answers_are_kept(self, monkeypatch):
+        monkeypatch.setattr(replay, "TRANSCRIPTS", 2)
+        function, _ = check()
+        tape = Tape(checks={"x": Taped(examples=taped(function, abs).examples, plan=PLAN)})
+        for answers in (b"1", b"2", b"3"):
+            assert within(function, lambda a=answers: play(tape, "x", function, {"hw": abs}, Subject(a)))
+        assert tape.passed == {"x": {b"1", b"2"}}
 
     def test_what_is_sent_ahead_is_announced_first(self):
         function, _ = check()

@@ -5,7 +5,6 @@ import copy
 import os
 import pickle
 import random
-import shutil
 import stat
 
 import numpy as np
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from grader import tape
 from grader.hypothesis_run import EXAMPLES, configured
 from grader.remote import Plan
-from grader.tape import KEPT, NO_ARGUMENTS, NotTaped, Tape, Taped, draw, load, name_of, save
+from grader.tape import KEPT, NO_ARGUMENTS, NotTaped, Tape, Taped, draw, load, save
 
 
 def check(*strategies, body=lambda x: None, **options):
@@ -148,7 +147,8 @@ def folder(tmp_path, monkeypatch):
 FULL = Tape(
     checks={
         "test_x": Taped(
-            examples=(NO_ARGUMENTS,), plan=Plan(words=((b"a", b""),), starts=(0,), named=frozenset({(0, ())}))
+            examples=(NO_ARGUMENTS,),
+            plan=Plan(words=((b"a", b""),), starts=(0,), calls_back=False, named=frozenset({(0, ())})),
         ),
         "test_y": Taped(reason="it draws while it runs"),
     }
@@ -248,62 +248,6 @@ class TestKeeping:
             monkeypatch.setenv(name, value and str(tmp_path / value))
         save(FULL, "one")
         assert (tmp_path / place / "one.tape").exists()
-
-
-class TestNames:
-    @pytest.fixture
-    def files(self, tmp_path):
-        for name in ("test_vectors.py", "vectors.py"):
-            (tmp_path / name).write_text(f"# {name}\n")
-        return [tmp_path / "test_vectors.py", tmp_path / "vectors.py"]
-
-    def test_the_same_has_the_same_name_which_is_no_secret(self, files):
-        name = name_of(files, "a secret")
-        assert name == name_of(files, "a secret")
-        assert name.isalnum()
-        assert len(name) >= 32
-
-    @pytest.mark.parametrize("number", [0, 1])
-    def test_it_changes_with_a_check_file_and_with_a_reference(self, files, number):
-        before = name_of(files, "a secret")
-        files[number].write_text("# changed\n")
-        assert name_of(files, "a secret") != before
-
-    def test_what_moves_from_one_file_to_the_next_is_a_change(self, files):
-        before = name_of(files, "a secret")
-        files[0].write_text("# test_vectors.py\n# vec")
-        files[1].write_text("tors.py\n")
-        assert name_of(files, "a secret") != before
-
-    def test_it_changes_with_the_seed(self, files):
-        assert name_of(files, "a secret") != name_of(files, "another")
-
-    @pytest.mark.parametrize("library", tape.LIBRARIES)
-    def test_it_changes_with_the_version_of_a_library(self, files, monkeypatch, library):
-        before, real = name_of(files, "a secret"), tape.version
-        monkeypatch.setattr(tape, "version", lambda name: real(name) + (".post1" if name == library else ""))
-        assert name_of(files, "a secret") != before
-
-    @pytest.mark.parametrize("what", ["python_version", "machine"])
-    def test_it_changes_with_python_and_the_machine(self, files, monkeypatch, what):
-        before = name_of(files, "a secret")
-        monkeypatch.setattr(tape.platform, what, lambda: "other")
-        assert name_of(files, "a secret") != before
-
-    def test_it_changes_with_the_format(self, files, monkeypatch):
-        before = name_of(files, "a secret")
-        monkeypatch.setattr(tape, "FORMAT", tape.FORMAT + 1)
-        assert name_of(files, "a secret") != before
-
-    def test_it_changes_with_the_source_of_the_grader_wherever_that_lies(self, files, monkeypatch, tmp_path):
-        before = name_of(files, "a secret")
-        copy = tmp_path / "copy" / "grader"
-        shutil.copytree(os.path.dirname(tape.__file__), copy, ignore=shutil.ignore_patterns("__pycache__"))
-        monkeypatch.setattr(tape, "__file__", str(copy / "tape.py"))
-        assert name_of(files, "a secret") == before
-        with (copy / "strategies" / "basics.py").open("a") as file:
-            file.write("# changed\n")
-        assert name_of(files, "a secret") != before
 
 
 def test_arrays_and_their_dtypes_survive_the_tape():
