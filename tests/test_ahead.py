@@ -15,6 +15,7 @@ import torch
 from grader.errors import SubmissionCrashed, SubmissionTimeout
 from grader.model import Cell, Limits
 from grader.remote import Call, Recorder, Session, SubmissionRaised, ahead
+from grader.remote import session as session_module
 from grader.remote.ahead import Ahead, Answers, Plan
 from grader.sandbox.channel import Channel, Closed
 from grader.wire import HEAD
@@ -530,6 +531,96 @@ class TestForgetting:
         assert session.module.double(2) == 4
         session.close()
         session.forget()
+
+
+def doubles(hw):
+    return [hw.double(np.arange(3.0)), hw.double(2)]
+
+
+def told(plan, check, source=SOURCE, *, stand_ins=None, **limits):
+    """The digest of all answers, and what the check says that is run afterwards."""
+    session = open_session(source, **limits)
+    session.begin()
+    try:
+        with session.stand_in(stand_ins or {}):
+            session.expect(plan)
+            return session.transcript(), run(check, session)
+    finally:
+        session.close()
+
+
+class TestTranscripts:
+    """A digest of all answers tells whether a check has passed with just these before."""
+
+    def test_is_the_same_for_the_same_answers_and_another_for_others(self):
+        plan, _ = plan_of(doubles)
+        sources = [SOURCE, SOURCE, SOURCE.replace("return 2 * x\ndef pair", "return x + x\ndef pair")]
+        sources += [
+            SOURCE.replace("def double(x): return 2 * x", f"def double(x): {body}")
+            for body in ("return 2.0 * x", "return np.asarray(2 * x)", "raise ValueError('2')", "raise TypeError('2')")
+        ]
+        first, again, as_sum, *others = (told(plan, doubles, source)[0] for source in sources)
+        assert len(first) == 32
+        assert first == again == as_sum
+        assert len({first, *others}) == 1 + len(others)
+
+    def test_the_check_gets_its_answers_all_the_same(self, asked):
+        plan, _ = plan_of(doubles)
+        ordinary = open_session()
+        said = run(doubles, ordinary)
+        ordinary.close()
+        asked.clear()
+        digest, played = told(plan, doubles)
+        assert digest
+        assert played == said
+        assert "double" not in asked
+
+    def test_what_is_skipped_is_gone_and_the_next_check_works(self):
+        plan, _ = plan_of(doubles)
+        session = open_session()
+        try:
+            for _ in range(2):
+                session.begin()
+                with session.stand_in({}):
+                    session.expect(plan)
+                    assert session.transcript()
+                    session.skip()
+            assert session.module.double(4) == 8
+        finally:
+            session.close()
+
+    def test_calls_of_our_functions_are_no_answers(self):
+        def check(hw):
+            return hw.squares(2)
+
+        stand_ins = {"square": lambda x: 10 * x}
+        plan, _ = plan_of(check, stand_ins=stand_ins)
+        assert plan.calls_back
+        assert told(plan, check, stand_ins=stand_ins) == (b"", ["50"])
+
+    def test_more_than_is_kept_is_read_by_the_check_alone(self, monkeypatch):
+        plan, _ = plan_of(doubles)
+        monkeypatch.setattr(ahead, "MOST_BYTES", 100)
+        digest, said = told(plan, doubles)
+        assert digest == b""
+        assert said == ["[array([0., 2., 4.]), 4]"]
+
+    @pytest.mark.parametrize(
+        ("body", "says"), [("while True: pass", "did not return within"), ("os._exit(3)", "ended")]
+    )
+    def test_of_a_submission_that_gives_none_the_check_says_why(self, monkeypatch, body, says):
+        monkeypatch.setattr(session_module, "READ_SECONDS", 0.1)
+        plan, _ = plan_of(doubles)
+        source = SOURCE.replace("def double(x): return 2 * x", f"def double(x):\n    {body}")
+        digest, (said,) = told(plan, doubles, source, call_seconds=0.3)
+        assert digest == b""
+        assert says in said
+
+    def test_without_requests_that_were_sent_there_is_none(self):
+        session = open_session()
+        assert session.transcript() == b""
+        session.skip()
+        session.close()
 
 
 class TestEnds:
