@@ -18,12 +18,7 @@ from grader.gradebook import configure
 c = get_config()
 configure(c, Path(__file__).parent)
 """
-EARNED = {  # reference, variant, stub, mistake in norm
-    "student-0001": {"norm", "vectors"},
-    "student-0002": {"norm", "vectors"},
-    "student-0003": set(),
-    "student-0004": {"vectors"},
-}
+EARNED = {"student-0001": {"norm", "vectors"}, "student-0004": {"vectors"}}  # the reference, and a mistake in norm
 
 pytestmark = pytest.mark.xdist_group("bench")
 
@@ -46,7 +41,7 @@ def assignment(tmp_path_factory):
 def test_every_grader_gives_each_of_the_class_the_same_tasks(place, assignment, name):
     if name == "otter" and not contestants.has_otter():
         pytest.skip("otter-grader is not installed")
-    grader = getattr(contestants, name)(place, assignment, a_class(assignment, 4))
+    grader = getattr(contestants, name)(place, assignment, a_class(assignment, 4)[::3])
     assert grader.seconds(grader.whole) > 0
     assert {student: set(tasks) for student, tasks in grader.earned().items()} == EARNED
 

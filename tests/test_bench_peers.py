@@ -28,6 +28,13 @@ def test_start_up_is_told_from_what_each_submission_adds(capsys):
     assert ours.split() == ["ours", "13.0", "1.30", "8.5x", "2.0", "1.00", "10.0x"]
 
 
+def test_noise_that_is_larger_than_the_class_gives_no_ratio(capsys):
+    table = peers.Table([grader("stock", [12], [102]), grader("ours", [6], [5])])
+    table.round()
+    table.show(10)
+    assert capsys.readouterr().out.splitlines()[2].split()[-1] == "–"
+
+
 def test_rounds_alternate_between_graders():
     order = []
 

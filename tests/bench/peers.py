@@ -67,9 +67,11 @@ class Table:
         ]
         for grader, whole, ones, rest in zip(self.graders, self.whole, self.one, further, strict=True):
             every, first, more = map(statistics.median, (whole, ones, rest))
+            measured = min(*further[0], *rest) > 0  # not where the noise is larger than the class
             print(
                 f"{grader.name:28} {every:9.1f} {every / size:8.2f} {times_as_long(self.whole[0], whole):7.1f}x "
-                f"{first - more:9.1f} {more:9.2f} {times_as_long(further[0], rest):7.1f}x"
+                f"{first - more:9.1f} {more:9.2f} "
+                + (f"{times_as_long(further[0], rest):7.1f}x" if measured else f"{'–':>8}")
             )
         print(
             f"seconds: grading all {size}; each: that by {size}; start-up: of that, what comes once; further: what each "
