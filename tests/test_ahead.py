@@ -557,7 +557,7 @@ class TestTranscripts:
         sources = [SOURCE, SOURCE, SOURCE.replace("return 2 * x\ndef pair", "return x + x\ndef pair")]
         sources += [
             SOURCE.replace("def double(x): return 2 * x", f"def double(x): {body}")
-            for body in ("return 2.0 * x", "return np.asarray(2 * x)", "raise ValueError('2')", "raise TypeError('2')")
+            for body in ("return 2.0 * x", "return np.asarray(2 * x)")
         ]
         first, again, as_sum, *others = (told(plan, doubles, source)[0] for source in sources)
         assert len(first) == 32
@@ -588,6 +588,13 @@ class TestTranscripts:
             assert session.module.double(4) == 8
         finally:
             session.close()
+
+    def test_what_raises_is_left_to_the_check(self):
+        plan, _ = plan_of(doubles)
+        source = SOURCE.replace("def double(x): return 2 * x", "def double(x): raise ValueError('two')")
+        digest, (said,) = told(plan, doubles, source)
+        assert digest == b""
+        assert "two" in said
 
     def test_calls_of_our_functions_are_no_answers(self):
         def check(hw):

@@ -81,14 +81,16 @@ def save_scores(place: Place, found: Mapping[str, Scores]) -> None:
     def work() -> None:
         with Gradebook(place.db_url, place.course) as gradebook:
             for notebook, scores in found.items():
-                where = (notebook, place.assignment, place.student)
+                rows = gradebook.find_submission_notebook(notebook, place.assignment, place.student)
+                grades = {grade.name: grade for grade in rows.grades}  # not find_grade, which is a query for each
                 for grade_id, score in scores.automatic.items():
-                    grade = gradebook.find_grade(grade_id, *where)
+                    grade = grades[grade_id]
                     grade.auto_score = score
                     # a person decides what is open, and looks again at what they decided before this run
                     grade.needs_manual_grade = score is None or grade.manual_score is not None
+                comments = {comment.name: comment for comment in rows.comments}
                 for grade_id, comment in scores.comments.items():
-                    gradebook.find_comment(grade_id, *where).auto_comment = comment
+                    comments[grade_id].auto_comment = comment
             gradebook.db.commit()
 
     patiently(work)
