@@ -197,7 +197,7 @@ class TestPassing:
 
     def test_what_a_check_rejects_is_passed_over_and_as_much_is_left_as_ever(self):
         accepted = []
-        function, seen = check(body=lambda x: assume(x % 2) and accepted.append(x))
+        function, _seen = check(body=lambda x: assume(x % 2) and accepted.append(x))
         made = taped(function, abs)
         accepted.clear()
         ordinarily(function, abs)
@@ -389,7 +389,7 @@ class TestBudget:
 
     def test_what_was_not_confirmed_in_time_is_left_to_the_ordinary_way(self, clock, monkeypatch):
         monkeypatch.setattr(replay, "SHRINKING", -1.0)
-        function, seen = check(x=st.integers(0, 100_000))
+        function, _seen = check(x=st.integers(0, 100_000))
         made = taped(function, abs)
         assert played(made, function, lambda x: -1) is False
 
@@ -425,7 +425,7 @@ class TestVerdicts:
             played(made, test, stops)
 
     def test_while_the_smallest_example_is_looked_for(self, verdict):
-        function, seen = check(x=st.integers(0, 10_000))
+        function, _seen = check(x=st.integers(0, 10_000))
         made = taped(function, abs)
         calls = []
 
