@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from grader.errors import SubmissionCrashed, SubmissionTimeout
 from grader.model import Cell, Limits
@@ -412,6 +414,79 @@ def shift(p, q):
         check = getattr(self, name)
         plan, _ = plan_of(check, reference)
         assert len(play(check, source, plan=plan).said) == 1
+
+
+PROGRAM = """
+import numpy as np
+COPIES = %r
+W = np.zeros(2)
+def of(x, bit): return x.copy() if COPIES[bit] and hasattr(x, "copy") else x
+def dig(x):
+    while isinstance(x, (tuple, list, dict)): x = x["a"] if isinstance(x, dict) else x[0]
+    return x
+def state(x): return of(W, 0)
+def bump(x): W[:] += 1
+def wrap(x): return {"a": of(x, 1), "n": [1.0]}
+def both(x, y): return of(x, 2), [of(y, 3)]
+def inside(x): return of(dig(x), 4)
+def change(x): dig(x)[...] += 1
+def add(x, y):
+    dig(x)[...] += dig(y)
+    return y if COPIES[5] else [y]
+def total(x, y): return 10 * dig(x) + dig(y)
+def third(x, y, z):
+    dig(y)[...] += 1
+    dig(z)[...] += dig(x)
+    return z
+"""
+CALLS = {"state": 1, "bump": 1, "wrap": 1, "both": 2, "inside": 1, "change": 1, "add": 2, "total": 2, "third": 3}
+bits = st.tuples(*[st.booleans()] * 6)
+steps = st.one_of(
+    st.tuples(st.just("poke"), st.integers(0, 20)),
+    st.sampled_from(sorted(CALLS)).flatmap(lambda name: st.tuples(st.just(name), *[st.integers(0, 20)] * CALLS[name])),
+)
+
+
+def dig(value):
+    while isinstance(value, tuple | list | dict):
+        value = value["a"] if isinstance(value, dict) else value[0]
+    return value
+
+
+def follow(program, hw):
+    """Call functions with values that are there: own ones, answers and parts of answers; change some in between."""
+    values = [np.array([1.0, 2.0]), np.array([3.0, 4.0])]
+    for name, *places in program:
+        chosen = [values[place % len(values)] for place in places]
+        if name == "poke":
+            dig(chosen[0])[0] = 50
+            continue
+        answer = getattr(hw, name)(*chosen)
+        if answer is not None:
+            values.append(answer)
+            values += list(answer.values() if isinstance(answer, dict) else answer if isinstance(answer, tuple) else ())
+            values = [value for value in values if isinstance(dig(value), np.ndarray)]
+    first = {id(dig(value)): number for number, value in reversed(list(enumerate(values)))}
+    return values, [first[id(dig(value))] for value in values]
+
+
+@settings(max_examples=60, deadline=None)
+@given(program=st.lists(steps, min_size=2, max_size=10), reference=bits, submission=bits)
+def test_whatever_is_passed_on_and_changed_by_whom_the_check_sees_what_it_would_see(program, reference, submission):
+    """But for what a submission keeps in its module: what was begun and is then forgotten has left its traces there."""
+    check = lambda hw: follow(program, hw)  # noqa: E731
+    plan, _ = plan_of(check, PROGRAM % (reference,))
+    said = []
+    for sent in (None, plan):
+        session = open_session(PROGRAM % (submission,))
+        try:
+            if sent is not None:
+                session.expect(sent)
+            said.append(run(check, session))
+            kept = session._ahead is None and "bump" in dict.fromkeys(name for name, *_ in program)
+        finally:
+            session.close()
+    assert said[0] == said[1] or kept
 
 
 class TestWhatCannotBeSentAhead:
