@@ -673,7 +673,7 @@ class TestTrain:
     def test_every_sample_counts_once_an_epoch(self, hw):
         """An epoch uses each sample once; the last, shorter batch is used too, with the mean over its own samples
 
-        Sample i is the i-th unit vector, so that row i of W1 tells how much sample i has counted: 1/(size of its batch).
+        Sample i is the i-th unit vector, so row i of W1 tells how much sample i has counted: 1/(size of its batch).
         """
         case = unit_vectors(N=7, K=3)
         eta, third = 1e-7, 1 / 3

@@ -2,9 +2,9 @@
 # # Assignment 2 · Backpropagation
 #
 # Nobody derives the gradient of a deep network by hand twice. In this assignment you build the machine that does it: a
-# `Tensor` that remembers how it was computed, and a `backward` that walks through that memory in reverse. Then you train
-# a network with one hidden layer, whose gradient you write by hand and compare with the machine's, and you learn to
-# distrust code in two ways: by numerical gradients, and by property tests of your own.
+# `Tensor` that remembers how it was computed, and a `backward` that walks through that memory in reverse. Then you
+# train a network with one hidden layer, whose gradient you write by hand, and you learn to distrust code in two ways:
+# by numerical gradients, and by property tests of your own.
 #
 # Every formula is derived in the handout, `README.md`. The rules that hold for all functions:
 #
@@ -32,8 +32,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 def numeric_gradient(f, x, h=1e-5):
     """The gradient of f at x by central differences, (f(x + h e_i) - f(x - h e_i)) / 2h for every entry i.
 
-    f is called as f(x) and returns a scalar; x is a float64 array of any shape. Move the entries of **x itself**, one at
-    a time, and call f with it: f may ignore its argument and read the x that it knows from elsewhere, as a network
+    f is called as f(x) and returns a scalar; x is a float64 array of any shape. Move the entries of **x itself**, one
+    at a time, and call f with it: f may ignore its argument and read the x that it knows from elsewhere, as a network
     reads its parameters. When you return, x is as it was, bit for bit. Returns a new array of the shape of x.
     """
     ### BEGIN SOLUTION
@@ -65,8 +65,8 @@ def relative_error(a, n, eps=1e-8):
 # %% [markdown]
 # ## 2 · A machine that differentiates
 #
-# Broadcasting copies: in `X @ W + b` one `b` is added to N rows. In the graph of the computation that is one node with N
-# outgoing edges, and the gradients that come back along them add up.
+# Broadcasting copies: in `X @ W + b` one `b` is added to N rows. In the graph of the computation that is one node with
+# N outgoing edges, and the gradients that come back along them add up.
 
 
 # %%
@@ -284,7 +284,7 @@ class Tensor:
         ### END SOLUTION
 
     def backward(self, grad=None):
-        """Fill .grad of every Tensor that this one was computed from, and its own, with the gradient of sum(self * grad).
+        """Fill .grad of every Tensor that this was computed from, and its own, with the gradient of sum(self * grad).
 
         grad is an array of the shape of self; ones if it is not given. Whatever stood in .grad of those Tensors before
         is cleared first, so a second call gives the same again. The array `grad` is not changed, neither now nor later.
@@ -302,8 +302,8 @@ class Tensor:
 
 
 # %% [markdown]
-# `backward` may visit a node only when its own gradient is complete: after **every** node that it was used in. Reversed,
-# that is an order in which operands come before results.
+# `backward` may visit a node only when its own gradient is complete: after **every** node that it was used in.
+# Reversed, that is an order in which operands come before results.
 
 
 # %%
@@ -445,9 +445,9 @@ def lambda_search(X, Y, X_val, Y_val, lams, rng, *, m, n_s, eta_min, eta_max, n_
     """Train one fresh network with m hidden units for each lam of the list lams, and choose among them.
 
     Each network is new, `TwoLayerNet(D, m, K, rng)`, and trained by `train` with cyclical step sizes. Returns
-    (best_lam, table): the lam whose network has the best accuracy on the validation set after its last update, the first of
-    several that are equally good; and a list of dicts, one for each lam in the order of lams, with at least the keys
-    'lam' and 'val_accuracy'.
+    (best_lam, table): the lam whose network has the best accuracy on the validation set after its last update, the
+    first of several that are equally good; and a list of dicts, one for each lam in the order of lams, with at least
+    the keys 'lam' and 'val_accuracy'.
     """
     ### BEGIN SOLUTION
     table = []
