@@ -30,12 +30,12 @@ X_test, Y_test = data.X_test, data.Y_test
 print(f"{len(X_train)} training, {len(X_val)} validation and {len(X_test)} test samples of {X_train.shape[1]} features")
 
 # %% [markdown]
-# Before anything is trained: three gradients of one small network, by hand, by your `Tensor` and by differences. Relative
-# errors near 1e-8 and below mean agreement. (There is nothing to do in this cell.)
+# Before anything is trained: three gradients of one small network, by hand, by your `Tensor` and by differences.
+# Relative errors near 1e-8 and below mean agreement. (There is nothing to do in this cell.)
 
 # %%
 net, lam = TwoLayerNet(64, 5, 10, np.random.default_rng(0)), 0.01
-X, Y = X_train[:8], Y_train[:8]
+X, Y = X_train[:30], Y_train[:30]
 by_hand = net.gradients(X, Y, lam)
 
 p = {name: Tensor(value) for name, value in net.params.items()}
@@ -66,9 +66,9 @@ raise NotImplementedError()
 # ### 6.2 · Coarse to fine
 #
 # Search for λ twice with 50 hidden units and two cycles of n_s = 150: first among eight values between 1e-6 and 1e-1
-# that are equally spaced on a logarithmic scale, then among eight values around the best one. Print both tables and plot
-# the validation accuracy over λ. Train one more network with the λ you choose on training **and** validation data, and
-# print its test accuracy. Say in a comment how much the choice of λ matters here, and how sure you are of it.
+# that are equally spaced on a logarithmic scale, then among eight values around the best one. Print both tables and
+# plot the validation accuracy over λ. Train one more network with the λ you choose on training **and** validation data,
+# and print its test accuracy. Say in a comment how much the choice of λ matters here, and how sure you are of it.
 
 # %% points=5 task="coarse_to_fine"
 # YOUR CODE HERE
@@ -77,9 +77,9 @@ raise NotImplementedError()
 # %% [markdown]
 # ### 6.3 · Overfitting on purpose
 #
-# Train a network with 50 hidden units and λ = 0 on the first 100 training samples only, in one batch, until its training
-# cost is below 0.01, and plot training and validation cost on a logarithmic scale. Say in a comment why this is a good
-# first experiment with any new network, and what the validation cost tells.
+# Train a network with 50 hidden units and λ = 0 on the first 100 training samples only, in one batch, until its
+# training cost is below 0.01, and plot training and validation cost on a logarithmic scale. Say in a comment why this
+# is a good first experiment with any new network, and what the validation cost tells.
 
 # %% points=4 task="overfit_100_samples"
 # YOUR CODE HERE
@@ -88,10 +88,10 @@ raise NotImplementedError()
 # %% [markdown]
 # ### 6.4 · Reverse and forward mode
 #
-# A function has n inputs and m outputs, and evaluating it takes T operations. What does it cost to compute all its first
-# derivatives in reverse mode (as your `backward` does), in forward mode (derivatives with respect to one input are
-# carried along with the values), and by central differences? What does each have to remember? Which of them trains a
-# network, and where would you take another?
+# A function has n inputs and m outputs, and evaluating it takes T operations. What does it cost to compute all its
+# first derivatives in reverse mode (as your `backward` does), in forward mode (derivatives with respect to one input
+# are carried along with the values), and by central differences? What does each have to remember? Which of them trains
+# a network, and where would you take another?
 
 # %% [markdown] points=4 task="reverse_against_forward"
 # YOUR ANSWER HERE
@@ -99,9 +99,9 @@ raise NotImplementedError()
 # %% [markdown]
 # ### 6.5 · Why unbroadcast sums
 #
-# In `X @ W + b`, with `X @ W` of shape (N, K) and `b` of shape (K,), broadcasting uses `b` in every row. Derive from the
-# chain rule what the gradient with respect to `b` is, given the gradient G (N, K) of the sum, and explain why it is a sum
-# and not a mean. Where has the 1/N of the cost gone?
+# In `X @ W + b`, with `X @ W` of shape (N, K) and `b` of shape (K,), broadcasting uses `b` in every row. Derive from
+# the chain rule what the gradient with respect to `b` is, given the gradient G (N, K) of the sum, and explain why it is
+# a sum and not a mean. Where has the 1/N of the cost gone?
 
 # %% [markdown] points=3 task="why_unbroadcast_sums"
 # YOUR ANSWER HERE

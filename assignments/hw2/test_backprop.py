@@ -402,7 +402,7 @@ class TestTensor:
         like = lambda array: np.random.default_rng(seed).standard_normal(array.shape)  # noqa: E731
         mistakes = {
             "what one use of a alone gives: is .grad overwritten where it should be added to?": lambda g: g,
-            "what comes back if b passes its gradient on before both of its uses have arrived": lambda g: 3 * g,
+            "what comes out if b passes its gradient on whenever a share arrives; it waits for all": lambda g: 6 * g,
             "what two uses of four give": lambda g: 2 * g,
         }
         check_operation(hw, "b + b with b = a + a", {"a": x}, like, twice_doubled, mistakes={"a": mistakes})
@@ -434,7 +434,9 @@ class TestTensor:
         a = hw.Tensor(x)
         if (before := a.grad) is not None:
             raise Mismatch(f"a.grad is {describe(before)} before any backward; expected None.")
-        (a * a).backward()
+        square = a * a
+        square.backward()
+        assert_close(square.grad, np.ones_like(x), what="the root's own .grad after (a * a).backward()")
         assert_close(a.grad, 2 * x, what="a.grad after (a * a).backward()", given={"a": x})
         (a * a).sum().backward()
         assert_close(a.grad, 2 * x, what="a.grad after (a * a).sum().backward()", given={"a": x})

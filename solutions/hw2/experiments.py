@@ -30,12 +30,12 @@ X_test, Y_test = data.X_test, data.Y_test
 print(f"{len(X_train)} training, {len(X_val)} validation and {len(X_test)} test samples of {X_train.shape[1]} features")
 
 # %% [markdown]
-# Before anything is trained: three gradients of one small network, by hand, by your `Tensor` and by differences. Relative
-# errors near 1e-8 and below mean agreement. (There is nothing to do in this cell.)
+# Before anything is trained: three gradients of one small network, by hand, by your `Tensor` and by differences.
+# Relative errors near 1e-8 and below mean agreement. (There is nothing to do in this cell.)
 
 # %%
 net, lam = TwoLayerNet(64, 5, 10, np.random.default_rng(0)), 0.01
-X, Y = X_train[:8], Y_train[:8]
+X, Y = X_train[:30], Y_train[:30]
 by_hand = net.gradients(X, Y, lam)
 
 p = {name: Tensor(value) for name, value in net.params.items()}
@@ -83,19 +83,20 @@ axes[1].legend()
 test = np.mean(net.forward(X_test).argmax(axis=1) == Y_test.argmax(axis=1))
 print(f"test accuracy {test:.1%}, validation accuracy {history['val_accuracy'][-1]:.1%}")
 
-# In the middle of a cycle the steps are large, and cost and accuracy jump from epoch to epoch: the parameters are thrown
-# across the valley they are in. Towards the end of a cycle the steps become small, the curves become smooth, and each
-# cycle ends at a lower cost than it had at its middle: small steps settle into the valley that large ones have found.
-# The second and third cycle add less than the first; training accuracy is nearly 100 %, validation stays below it.
+# In the middle of a cycle the steps are large, and cost and accuracy jump from epoch to epoch, in the second cycle far
+# up for an epoch or two: the parameters are thrown out of the valley they were in. Towards the end of a cycle the steps
+# become small, the curves become smooth, and each cycle ends at a lower cost than the one before: small steps settle in
+# a valley that the large ones have found. The third cycle adds less than the second; at the end nearly all training
+# samples are right and 98 % of the validation set.
 ### END SOLUTION
 
 # %% [markdown]
 # ### 6.2 · Coarse to fine
 #
 # Search for λ twice with 50 hidden units and two cycles of n_s = 150: first among eight values between 1e-6 and 1e-1
-# that are equally spaced on a logarithmic scale, then among eight values around the best one. Print both tables and plot
-# the validation accuracy over λ. Train one more network with the λ you choose on training **and** validation data, and
-# print its test accuracy. Say in a comment how much the choice of λ matters here, and how sure you are of it.
+# that are equally spaced on a logarithmic scale, then among eight values around the best one. Print both tables and
+# plot the validation accuracy over λ. Train one more network with the λ you choose on training **and** validation data,
+# and print its test accuracy. Say in a comment how much the choice of λ matters here, and how sure you are of it.
 
 # %% points=5 task="coarse_to_fine"
 ### BEGIN SOLUTION
@@ -104,14 +105,13 @@ rng = np.random.default_rng(2)
 best, coarse = lambda_search(X_train, Y_train, X_val, Y_val, list(np.logspace(-6, -1, 8)), rng, **options)
 around = list(best * np.logspace(-0.6, 0.6, 8))
 best, fine = lambda_search(X_train, Y_train, X_val, Y_val, around, rng, **options)
-figure, axis = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for name, table, marker in (("coarse", coarse, "o-"), ("fine", fine, ".-")):
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
+for axis, name, table in zip(axes, ("coarse", "fine"), (coarse, fine), strict=True):
     print(name)
     for row in table:
         print(f"    λ = {row['lam']:.2e}   validation accuracy {row['val_accuracy']:.1%}")
-    axis.semilogx([row["lam"] for row in table], [row["val_accuracy"] for row in table], marker, label=name)
-axis.set(xlabel="λ", ylabel="validation accuracy")
-axis.legend()
+    axis.semilogx([row["lam"] for row in table], [row["val_accuracy"] for row in table], "o-")
+    axis.set(xlabel="λ", ylabel="validation accuracy", title=f"{name} search")
 
 X_all, Y_all = np.vstack([X_train, X_val]), np.vstack([Y_train, Y_val])
 net = TwoLayerNet(64, 50, 10, rng)
@@ -119,18 +119,19 @@ train(net, X_all, Y_all, best, lambda t: cyclical_lr(t, 150, 0.005, 1.0), 100, 6
 test = np.mean(net.forward(X_test).argmax(axis=1) == Y_test.argmax(axis=1))
 print(f"chosen λ = {best:.2e}, test accuracy {test:.1%}")
 
-# A large λ costs accuracy: at 0.1 the weights may not grow. Below about 0.003 all values do equally well: they differ by
-# a percent or two, and with 300 validation samples one sample is 0.3 %, the standard error of an accuracy of 97 % one
-# percent. So I am sure that λ should be smaller than 0.01, and not at all sure which of the small ones is the best; the
-# fine search chooses among differences that another seed would order differently.
+# A large λ costs accuracy: 0.02 a few percent, and with 0.1 the weights may hardly grow and most digits are lost. Below
+# about 0.004 all values do equally well: they differ by a percent, and with 300 validation samples one sample is 0.3 %
+# and the standard error of an accuracy of 97 % is one percent. So I am sure that λ should be smaller than 0.01, and not
+# at all sure which of the small ones is best: the fine search chooses among differences that another seed would order
+# differently, and so would be no reason to search finer still.
 ### END SOLUTION
 
 # %% [markdown]
 # ### 6.3 · Overfitting on purpose
 #
-# Train a network with 50 hidden units and λ = 0 on the first 100 training samples only, in one batch, until its training
-# cost is below 0.01, and plot training and validation cost on a logarithmic scale. Say in a comment why this is a good
-# first experiment with any new network, and what the validation cost tells.
+# Train a network with 50 hidden units and λ = 0 on the first 100 training samples only, in one batch, until its
+# training cost is below 0.01, and plot training and validation cost on a logarithmic scale. Say in a comment why this
+# is a good first experiment with any new network, and what the validation cost tells.
 
 # %% points=4 task="overfit_100_samples"
 ### BEGIN SOLUTION
@@ -146,19 +147,19 @@ axis.legend()
 ends = ", ".join(f"{key} {values[-1]:.3g}" for key, values in history.items())
 print(ends)
 
-# A network with more parameters than samples can learn 100 samples by heart. If the training cost does not go to 0, there
-# is a mistake in the gradient, in the batches or in the step size, and finding it takes seconds here and hours on the
-# whole set. The validation cost falls at first and then stays where it is, far above: what is learnt by heart does not
-# generalise, and more data or a regulariser is what helps, not more epochs.
+# A network with more parameters than samples can learn 100 samples by heart. If the training cost does not go to 0,
+# there is a mistake in the gradient, in the batches or in the step size, and finding it takes seconds here and hours on
+# the whole set. The validation cost falls at first and then stays where it is, far above: what is learnt by heart does
+# not generalise, and more data or a regulariser is what helps, not more epochs.
 ### END SOLUTION
 
 # %% [markdown]
 # ### 6.4 · Reverse and forward mode
 #
-# A function has n inputs and m outputs, and evaluating it takes T operations. What does it cost to compute all its first
-# derivatives in reverse mode (as your `backward` does), in forward mode (derivatives with respect to one input are
-# carried along with the values), and by central differences? What does each have to remember? Which of them trains a
-# network, and where would you take another?
+# A function has n inputs and m outputs, and evaluating it takes T operations. What does it cost to compute all its
+# first derivatives in reverse mode (as your `backward` does), in forward mode (derivatives with respect to one input
+# are carried along with the values), and by central differences? What does each have to remember? Which of them trains
+# a network, and where would you take another?
 
 # %% [markdown] points=4 task="reverse_against_forward"
 # ### BEGIN SOLUTION
@@ -182,9 +183,9 @@ print(ends)
 # %% [markdown]
 # ### 6.5 · Why unbroadcast sums
 #
-# In `X @ W + b`, with `X @ W` of shape (N, K) and `b` of shape (K,), broadcasting uses `b` in every row. Derive from the
-# chain rule what the gradient with respect to `b` is, given the gradient G (N, K) of the sum, and explain why it is a sum
-# and not a mean. Where has the 1/N of the cost gone?
+# In `X @ W + b`, with `X @ W` of shape (N, K) and `b` of shape (K,), broadcasting uses `b` in every row. Derive from
+# the chain rule what the gradient with respect to `b` is, given the gradient G (N, K) of the sum, and explain why it is
+# a sum and not a mean. Where has the 1/N of the cost gone?
 
 # %% [markdown] points=3 task="why_unbroadcast_sums"
 # ### BEGIN SOLUTION
