@@ -51,8 +51,11 @@ def tensor(array):
 
 
 def unbroadcast(grad, shape):
+    if np.broadcast_shapes(np.shape(grad), shape) != np.shape(grad):
+        text = f"Your code calls unbroadcast(grad, {shape}) with grad of shape {np.shape(grad)}"
+        raise Mismatch(f"{text}, but {shape} does not broadcast to that.")
     leaf = torch.zeros(shape, dtype=tensor(grad).dtype, requires_grad=True)
-    return torch.autograd.grad(leaf.broadcast_to(grad.shape), leaf, tensor(grad))[0].numpy()
+    return torch.autograd.grad(leaf.broadcast_to(np.shape(grad)), leaf, tensor(grad))[0].numpy()
 
 
 def network(params, X, Y, lam):
@@ -93,6 +96,15 @@ def staffed(net):
 # 1 · Checking gradients
 
 
+def check_restored(x, before):
+    """x is what it was before, to the last bit."""
+    if np.array_equal(x, before):
+        return
+    index = tuple(int(i) for i in np.argwhere(x != before)[0])
+    text = f"numeric_gradient(f, x) leaves x changed: x{list(index)} was {before[index]!s} and is now {x[index]!s}"
+    raise Mismatch(f"{text}.\nKeep the old entry before you move it, and write it back afterwards.")
+
+
 @pytest.mark.task("numeric_gradient")
 class TestNumericGradient:
     @settings(max_examples=10)
@@ -114,8 +126,9 @@ class TestNumericGradient:
     def test_x_is_back_whatever_its_size(self, hw, x, size):
         """Entries near 0 and entries near a million are as they were, bit for bit"""
         x = x * size
-        with unchanged("numeric_gradient(f, x)", x=x):
-            hw.numeric_gradient(lambda x: np.array(0.5 * x.flat[0]), x)
+        before = x.copy()
+        hw.numeric_gradient(lambda x: np.array(0.5 * x.flat[0]), x)
+        check_restored(x, before)
 
 
 @pytest.mark.task("relative_error")
@@ -191,6 +204,11 @@ def random_rows(rng, n):
     return rows
 
 
+def told(rows):
+    """A graph as a student would write it: "c = a + b, d = c * a"."""
+    return ", ".join(f"{chr(99 + i)} = {chr(97 + a)} {sign} {chr(97 + b)}" for i, (sign, a, b) in enumerate(rows))
+
+
 def run(rows, nodes):
     """All nodes of a graph, of Tensors of either kind."""
     nodes = list(nodes)
@@ -229,10 +247,11 @@ class TestTopoSort:
     @settings(max_examples=8)
     @given(seed=seeds(), n=st.integers(6, 14))
     def test_tangled_graphs(self, hw, seed, n):
-        """In graphs of a dozen nodes, used here and there, some of equal value, every operand comes before every result"""
+        """In graphs of a dozen nodes, some of equal value, every operand comes before every result"""
         rows = random_rows(np.random.default_rng(seed), n)
         nodes = run(rows, [hw.Tensor(np.array([1.0, 2.0])), hw.Tensor(np.array([1.0, 2.0]))])  # equal, and not the same
-        check_order(hw.topo_sort(nodes[-1]), nodes, rows, "topo_sort(root)")
+        what = f"topo_sort({chr(96 + len(nodes))}) of the graph {told(rows)}"
+        check_order(hw.topo_sort(nodes[-1]), nodes, rows, what)
 
     def test_a_deep_chain(self, hw):
         """A chain of 400 sums is sorted"""
@@ -381,7 +400,7 @@ class TestTensor:
         nodes[-1].backward(g)
         slopes = torch.autograd.grad(right[-1], right, tensor(g))
         for i, (node, slope) in enumerate(zip(nodes, slopes, strict=True)):
-            what = f"the .grad of {'leaf' if i < 2 else 'inner node'} {i} of {len(nodes)}"
+            what = f"{chr(97 + i)}.grad in the graph {told(rows)} after {chr(96 + len(nodes))}.backward(g)"
             check_values(node.grad, slope.numpy(), what=what, dtype=np.float64)
 
     @settings(max_examples=8)
