@@ -225,32 +225,6 @@ def edges_of(rows):
     return [(operand, 2 + i) for i, (_, *pair) in enumerate(rows) for operand in pair]
 
 
-@pytest.mark.task("topo_sort", points=5)
-class TestTopoSort:
-    def test_operands_come_before_results(self, hw):
-        """In c = a * b, d = c + c the order is a and b, then c, then d"""
-        rows = [("*", 0, 1), ("+", 2, 2)]
-        nodes = build(hw, rows, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-        check_order(hw.topo_sort(nodes[-1]), nodes, edges_of(rows), "topo_sort(root)")
-
-    def test_a_node_that_is_used_often_comes_once_and_early(self, hw):
-        """A node stands once in the list, before everything that uses it, however near the root it is used as well"""
-        nodes = build(hw, DIAMOND, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-        check_order(hw.topo_sort(nodes[-1]), nodes, edges_of(DIAMOND), "topo_sort(root)")
-
-    def test_only_what_root_was_computed_from(self, hw):
-        """The list of an inner node ends with that node; the list of a leaf is the leaf alone"""
-        nodes = build(hw, DIAMOND, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-        what = "topo_sort(inner node)"
-        inner = assert_list(hw.topo_sort(nodes[3]), what=what)
-        check_order(inner, nodes[:4], edges_of(DIAMOND[:2]), what)
-        if any(item is later for item in inner for later in nodes[4:]):
-            raise Mismatch(f"{what} holds Tensors that were computed from the inner node, not it from them.")
-        leaf = assert_list(hw.topo_sort(nodes[0]), what="topo_sort(leaf)", length=1)
-        if leaf[0] is not nodes[0]:
-            raise Mismatch("topo_sort(leaf) does not hold the leaf itself.")
-
-
 ONES = "the gradient for an upstream gradient of ones: is the argument of backward used?"
 
 
@@ -285,9 +259,32 @@ def check_operation(hw, text, inputs, like, function, oracle=None, mistakes=None
         check_values(nodes[name].grad, slope.numpy(), what=what, given=given_, related=related, dtype=dtype)
 
 
-@pytest.mark.task("Tensor", points=26)
+@pytest.mark.task("Tensor", points=31, covers=("Tensor", "topo_sort"))
 @pytest.mark.stand_in(unbroadcast=unbroadcast)
 class TestTensor:
+    def test_topo_sort_puts_operands_before_results(self, hw):
+        """In c = a * b, d = c + c the order is a and b, then c, then d"""
+        rows = [("*", 0, 1), ("+", 2, 2)]
+        nodes = build(hw, rows, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+        check_order(hw.topo_sort(nodes[-1]), nodes, edges_of(rows), "topo_sort(root)")
+
+    def test_topo_sort_has_each_node_once_and_early_enough(self, hw):
+        """A node stands once in the list, before everything that uses it, however near the root it is used as well"""
+        nodes = build(hw, DIAMOND, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+        check_order(hw.topo_sort(nodes[-1]), nodes, edges_of(DIAMOND), "topo_sort(root)")
+
+    def test_topo_sort_has_only_what_root_was_computed_from(self, hw):
+        """The list of an inner node ends with that node; the list of a leaf is the leaf alone"""
+        nodes = build(hw, DIAMOND, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+        what = "topo_sort(inner node)"
+        inner = assert_list(hw.topo_sort(nodes[3]), what=what)
+        check_order(inner, nodes[:4], edges_of(DIAMOND[:2]), what)
+        if any(item is later for item in inner for later in nodes[4:]):
+            raise Mismatch(f"{what} holds Tensors that were computed from the inner node, not it from them.")
+        leaf = assert_list(hw.topo_sort(nodes[0]), what="topo_sort(leaf)", length=1)
+        if leaf[0] is not nodes[0]:
+            raise Mismatch("topo_sort(leaf) does not hold the leaf itself.")
+
     @settings(max_examples=8)
     @given(case=operands(dtypes=DOUBLE, alike=True))
     def test_plus_and_minus(self, hw, case):
@@ -731,12 +728,8 @@ class TestTrain:
 def unit_vectors(N, K):
     """A case whose sample i is the i-th unit vector, with every hidden unit at work."""
     rng = np.random.default_rng(N)
-    params = {
-        "W1": np.zeros((N, 4)),
-        "b1": np.full(4, 0.5),
-        "W2": rng.standard_normal((4, K)),
-        "b2": np.zeros(K),
-    }
+    values = np.zeros((N, 4)), np.full(4, 0.5), rng.standard_normal((4, K)), np.zeros(K)
+    params = dict(zip(PARAMS, values, strict=True))
     return TwoLayer(X=np.eye(N), y=np.arange(N) % K, lam=0.1, seed=N, params=params)
 
 
@@ -843,7 +836,7 @@ def exp_shifted(S):
 
 
 def rowwise(E):
-    return E / E.sum(axis=1, keepdims=True)
+    return E / E.sum(axis=1)[:, None]
 
 
 RIGHT_SOFTMAX = {
@@ -913,8 +906,8 @@ def refusing(function):
 
 
 def shuffled(N, n_val, rng):
-    order = rng.permutation(N)
-    return order[n_val:], order[:n_val]
+    rows = rng.permutation(N)
+    return rows[n_val:], rows[:n_val]
 
 
 def masked(N, n_val, rng):

@@ -240,30 +240,6 @@ def deep(function, what):
         raise Mismatch(f"{text}.\n{reason}. A list as a stack of your own has no limit.") from None
 
 
-@pytest.mark.task("topo_sort")
-class TestTopoSort:
-    @settings(max_examples=8)
-    @given(seed=seeds(), n=st.integers(6, 14))
-    def test_tangled_graphs(self, hw, seed, n):
-        """In graphs of a dozen nodes, some of equal value, every operand comes before every result"""
-        rows = random_rows(np.random.default_rng(seed), n)
-        nodes = run(rows, [hw.Tensor(np.array([1.0, 2.0])), hw.Tensor(np.array([1.0, 2.0]))])  # equal, and not the same
-        what = f"topo_sort({chr(96 + len(nodes))}) of the graph {told(rows)}"
-        check_order(hw.topo_sort(nodes[-1]), nodes, rows, what)
-
-    def test_a_deep_chain(self, hw):
-        """A chain of 400 sums is sorted"""
-        rows = [("+", 0, 1)] + [("+", i, 1) for i in range(2, DEPTH + 1)]
-        nodes = run(rows, [hw.Tensor(np.array([1.0])), hw.Tensor(np.array([3.0]))])
-        check_order(deep(lambda: hw.topo_sort(nodes[-1]), "topo_sort"), nodes, rows, "topo_sort(root)")
-
-    def test_a_ladder_takes_no_longer_than_its_nodes(self, hw):
-        """60 doublings, b = a + a, c = b + b, …, are 61 nodes, though 2⁶⁰ paths lead from the root to the leaf"""
-        rows = [("+", 0, 1)] + [("+", i, i) for i in range(2, 61)]
-        nodes = run(rows, [hw.Tensor(np.array([1.0])), hw.Tensor(np.array([3.0]))])
-        check_order(hw.topo_sort(nodes[-1]), nodes, rows, "topo_sort(root)")
-
-
 def check_operation(hw, text, inputs, like, function, oracle=None):
     """The value of an operation, and its gradient for a random upstream gradient, are those of torch in float64."""
     dtype = next(iter(inputs.values())).dtype
@@ -304,6 +280,27 @@ def sides(case, symbols, numbers):
 @pytest.mark.task("Tensor")
 @pytest.mark.stand_in(unbroadcast=unbroadcast)
 class TestTensor:
+    @settings(max_examples=8)
+    @given(seed=seeds(), n=st.integers(6, 14))
+    def test_topo_sort_of_tangled_graphs(self, hw, seed, n):
+        """In graphs of a dozen nodes, some of equal value, every operand comes before every result"""
+        rows = random_rows(np.random.default_rng(seed), n)
+        nodes = run(rows, [hw.Tensor(np.array([1.0, 2.0])), hw.Tensor(np.array([1.0, 2.0]))])  # equal, and not the same
+        what = f"topo_sort({chr(96 + len(nodes))}) of the graph {told(rows)}"
+        check_order(hw.topo_sort(nodes[-1]), nodes, rows, what)
+
+    def test_topo_sort_of_a_deep_chain(self, hw):
+        """A chain of 400 sums is sorted"""
+        rows = [("+", 0, 1)] + [("+", i, 1) for i in range(2, DEPTH + 1)]
+        nodes = run(rows, [hw.Tensor(np.array([1.0])), hw.Tensor(np.array([3.0]))])
+        check_order(deep(lambda: hw.topo_sort(nodes[-1]), "topo_sort"), nodes, rows, "topo_sort(root)")
+
+    def test_topo_sort_of_a_ladder_visits_each_node_once(self, hw):
+        """60 doublings, b = a + a, c = b + b, …, are 61 nodes, though 2⁶⁰ paths lead from the root to the leaf"""
+        rows = [("+", 0, 1)] + [("+", i, i) for i in range(2, 61)]
+        nodes = run(rows, [hw.Tensor(np.array([1.0])), hw.Tensor(np.array([3.0]))])
+        check_order(hw.topo_sort(nodes[-1]), nodes, rows, "topo_sort(root)")
+
     @settings(max_examples=30)
     @given(case=operands())
     def test_every_operator_broadcasts(self, hw, case):
