@@ -45,6 +45,7 @@ def hold(x):
     global held
     held = x
 def get_held(): return held
+def count_down(n): return n and 1 + count_down(n - 1)
 def count_things():
     import gc
     gc.collect()
@@ -193,6 +194,11 @@ class TestArguments:
         s = {1}
         hw.into_set(s)
         assert s == {1, 9}
+
+    def test_a_recursion_of_900_calls_is_not_too_deep(self, hw):
+        assert (
+            hw.count_down(900) == 900
+        )  # what hw2 promises: Python ends at 1,000, and some of them are the worker's own
 
     def test_one_argument_given_twice_is_one(self, hw):
         x, y = np.zeros(2), np.zeros(2)

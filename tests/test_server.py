@@ -49,6 +49,17 @@ def test_a_plot_is_ready_to_be_drawn():
     assert run(code, env=process.ENVIRONMENT | {"MPLCONFIGDIR": "/tmp"}) == "True"
 
 
+def test_tests_of_a_submission_run_alike_and_write_nothing():
+    code = """
+    import os
+    from grader.sandbox import server
+    server.warm(["hypothesis"])
+    from hypothesis import settings
+    print(settings.default.derandomize, settings.default.database, len(os.listdir("/proc/self/task")))
+    """
+    assert run(code, env=process.ENVIRONMENT).split() == ["True", "None", "1"]
+
+
 def test_only_the_named_descriptors_stay_open():
     code = """
     import os

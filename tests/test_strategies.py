@@ -156,3 +156,52 @@ def test_what_cannot_be_had_is_said():
 def test_until_takes_the_first_good_case(n):
     numbers = iter(range(100))
     assert until(lambda i: i >= n, lambda: next(numbers), "") == n
+
+
+@given(case=gs.operands(), alike=gs.operands(alike=True, min_ndim=1, dtypes=[np.float32]))
+def test_operands_broadcast_and_keep_away_from_zero(case, alike):
+    assert np.broadcast_shapes(case.a.shape, case.b.shape) == (case.a + case.b).shape
+    assert case.a.dtype == case.b.dtype
+    for array in (case.a, case.b):
+        assert np.all((np.abs(array) >= 0.5) & (np.abs(array) <= 2))
+    assert alike.a.shape == alike.b.shape != ()
+    assert alike.like(alike.a).dtype == np.float32
+    assert np.array_equal(case.like(case.a), case.like(case.a))
+
+
+def test_operands_broadcast_in_every_way():
+    for wanted in (
+        lambda c: c.a.ndim < c.b.ndim and c.a.ndim > 0,
+        lambda c: c.a.ndim == c.b.ndim == 2 and 1 in c.a.shape and 1 not in c.b.shape,
+        lambda c: c.a.shape == () and c.b.ndim == 3,
+        lambda c: 1 in c.a.shape and 1 in c.b.shape and c.a.shape != c.b.shape,
+    ):
+        find(gs.operands(), wanted)
+
+
+@given(case=gs.products())
+def test_products_can_be_multiplied(case):
+    assert (case.a @ case.b).ndim >= 0
+    assert "Operands(a=(" in repr(case)
+
+
+@given(case=gs.reductions())
+def test_reductions_name_axes_that_exist(case):
+    kept = case.x.sum(axis=case.axis, keepdims=case.keepdims)
+    assert case.like(kept).shape == np.shape(kept)
+    assert len(set(case.x.shape)) == case.x.ndim
+
+
+def test_reductions_print_their_arguments():
+    assert "Reduction(x=(2,), axis=None, keepdims=False, dtype=float64, seed=0)" in falsify(gs.reductions(max_ndim=1))
+
+
+@given(case=gs.two_layer())
+def test_two_layer_cases_keep_off_the_kinks(case):
+    assert len({case.N, case.D, case.m, case.K}) == 4
+    assert np.abs(case.hidden).min() > 0.009
+    assert case.X.dtype == case.Y.dtype == case.dtype
+    assert {value.dtype for value in case.params.values()} == {case.dtype}
+    assert case.copies()["W1"] is not case.params["W1"]
+    assert set(case.given) >= {"X", "y", "W1", "lam"}
+    assert case.astype(np.float32).hidden.dtype == np.float32

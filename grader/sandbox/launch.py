@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from grader.sandbox.probe import Attempt
 
 VARIABLE = "GRADER_SANDBOX"  # the environment variable that asks for one level
-WARMED = frozenset({"matplotlib", "scipy", "sklearn", "torch"})  # take long to load
+WARMED = frozenset({"hypothesis", "matplotlib", "scipy", "sklearn", "torch"})  # take long to load
 IMPORTED = re.compile(r"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
 
 

@@ -26,6 +26,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from grader.derandomised import derandomise
 from grader.errors import SandboxError
 from grader.sandbox import seccomp
 from grader.sandbox.bubblewrap import libraries
@@ -160,6 +161,16 @@ def warm(modules: list[str]) -> None:
         torch.func.vmap(torch.func.grad(lambda x: x**2))(torch.ones(3))
     if "matplotlib" in sys.modules:
         importlib.import_module("matplotlib.pyplot").figure().canvas.draw()
+    if "hypothesis" in sys.modules:
+        warm_hypothesis()
+
+
+def warm_hypothesis() -> None:
+    """Tests of a submission run alike every time (see `grader.derandomised`), and fast from the first one on."""
+    derandomise()
+    hypothesis, extra = importlib.import_module("hypothesis"), importlib.import_module("hypothesis.extra.numpy")
+    x = extra.arrays("float64", extra.array_shapes(), elements=hypothesis.strategies.floats(-1, 1))
+    hypothesis.given(x=x)(lambda x: None)()
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ No strategy depends on what a submission returned.
     arrays, matrices, labels, images → Images           plain inputs
     classification, hinge → Classification              a linear classifier and its data; `hinge` keeps off its kinks
     binary_hinge → BinaryClassification                 the same for labels −1 and +1
+    operands, products → Operands                       two arrays that broadcast, or multiply as matrices
+    reductions → Reduction                              an array and the axes to reduce it over
+    two_layer → TwoLayer                                a network with one hidden layer and its data, off its kinks
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -16,6 +19,7 @@ choose from, float64 and float32 unless said otherwise.
 
 from grader.data import one_hot
 from grader.strategies.basics import FLOATS, arrays, dtypes, labels, matrices, rngs, seeds, shapes, sides
+from grader.strategies.graphs import Operands, Reduction, operands, products, reductions
 from grader.strategies.images import Images, images
 from grader.strategies.linear import (
     BinaryClassification,
@@ -25,12 +29,16 @@ from grader.strategies.linear import (
     hinge,
     lams,
 )
+from grader.strategies.networks import TwoLayer, two_layer
 
 __all__ = [
     "FLOATS",
     "BinaryClassification",
     "Classification",
     "Images",
+    "Operands",
+    "Reduction",
+    "TwoLayer",
     "arrays",
     "binary_hinge",
     "classification",
@@ -41,8 +49,12 @@ __all__ = [
     "lams",
     "matrices",
     "one_hot",
+    "operands",
+    "products",
+    "reductions",
     "rngs",
     "seeds",
     "shapes",
     "sides",
+    "two_layer",
 ]

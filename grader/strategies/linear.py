@@ -24,7 +24,7 @@ def lams(choices: Sequence[float] = LAMS) -> SearchStrategy[float]:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class _Samples(Compact):
+class Samples(Compact):
     """What the cases of this module share: X (N, D), labels y (N,) int64, lam, the seed that all of it came from."""
 
     X: Array
@@ -59,7 +59,7 @@ class _Samples(Compact):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Classification(_Samples):
+class Classification(Samples):
     """N samples of D features in K classes and a linear classifier: N, D, K all different, K ≥ 2.
 
     X (N, D), Y (N, K) one-hot, W (D, K), b (K,), S = X W + b (N, K), all of one dtype; y (N,) int64 in 0…K−1.
@@ -98,7 +98,7 @@ class Classification(_Samples):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class BinaryClassification(_Samples):
+class BinaryClassification(Samples):
     """N samples of D features with labels y (N,) in {−1, +1}; w (D,) of X's dtype, b a Python float; N ≠ D."""
 
     w: Array
