@@ -9,6 +9,9 @@ No strategy depends on what a submission returned.
     arrays, matrices, labels, images → Images           plain inputs
     classification, hinge → Classification              a linear classifier and its data; `hinge` keeps off its kinks
     binary_hinge → BinaryClassification                 the same for labels −1 and +1
+    affine → Affine, features → Features                a layer with its upstream gradient
+    networks → Network                                  k layers with their parameters and a batch
+    descents → Descent                                  a quadratic for optimisers to go down
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -17,6 +20,7 @@ choose from, float64 and float32 unless said otherwise.
 from grader.data import one_hot
 from grader.strategies.basics import FLOATS, arrays, dtypes, labels, matrices, rngs, seeds, shapes, sides
 from grader.strategies.images import Images, images
+from grader.strategies.layers import Affine, Descent, Features, Network, affine, descents, features, networks
 from grader.strategies.linear import (
     BinaryClassification,
     Classification,
@@ -28,18 +32,26 @@ from grader.strategies.linear import (
 
 __all__ = [
     "FLOATS",
+    "Affine",
     "BinaryClassification",
     "Classification",
+    "Descent",
+    "Features",
     "Images",
+    "Network",
+    "affine",
     "arrays",
     "binary_hinge",
     "classification",
+    "descents",
     "dtypes",
+    "features",
     "hinge",
     "images",
     "labels",
     "lams",
     "matrices",
+    "networks",
     "one_hot",
     "rngs",
     "seeds",
