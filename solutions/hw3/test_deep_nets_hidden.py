@@ -5,8 +5,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.optim.adam import adam as torch_adam
+from torch.optim.rmsprop import rmsprop as torch_rmsprop
+from torch.optim.sgd import sgd as torch_sgd
 
 from grader.data import digits, one_hot
 from grader.explain import (
@@ -159,32 +162,37 @@ def seeded(rng):
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
-def descend(make, w, state, dw, constants):
-    """One step of one of torch's optimisers, whose state travels as arrays."""
-    parameter = leaf(w)
-    optimizer = make([parameter], **constants)
-    if state is not None:
-        optimizer.state[parameter] = {name: torch.tensor(value) for name, value in state.items()}
-    parameter.grad = tensor(dw)
-    optimizer.step()
-    kept = {name: value.numpy() for name, value in optimizer.state[parameter].items() if value is not None}
-    return parameter.detach().numpy(), kept
+def sgd(w, dw, state, eta, rho, *, nesterov):
+    w, kept = tensor(w), [None if state is None else tensor(state)]
+    constants = {"weight_decay": 0, "dampening": 0, "maximize": False, "foreach": False}
+    torch_sgd([w], [tensor(dw)], kept, lr=eta, momentum=rho, nesterov=nesterov, **constants)
+    return w.numpy(), kept[0].numpy()
 
 
 def sgd_momentum(w, dw, state, eta, rho=0.9):
-    return descend(torch.optim.SGD, w, state, dw, {"lr": eta, "momentum": rho})
+    return sgd(w, dw, state, eta, rho, nesterov=False)
 
 
 def nesterov(w, dw, state, eta, rho=0.9):
-    return descend(torch.optim.SGD, w, state, dw, {"lr": eta, "momentum": rho, "nesterov": True})
+    return sgd(w, dw, state, eta, rho, nesterov=True)
 
 
 def rmsprop(w, dw, state, eta, decay=0.99, eps=1e-8):
-    return descend(torch.optim.RMSprop, w, state, dw, {"lr": eta, "alpha": decay, "eps": eps})
+    w = tensor(w)
+    mean, t = (torch.zeros_like(w), torch.tensor(0.0)) if state is None else map(tensor, state)
+    constants = {"weight_decay": 0, "momentum": 0, "centered": False, "foreach": False}
+    torch_rmsprop([w], [tensor(dw)], [mean], [], [], [t], lr=eta, alpha=decay, eps=eps, **constants)
+    return w.numpy(), arrays(mean, t)
 
 
 def adam(w, dw, state, eta, beta1=0.9, beta2=0.999, eps=1e-8):
-    return descend(torch.optim.Adam, w, state, dw, {"lr": eta, "betas": (beta1, beta2), "eps": eps})
+    w = tensor(w)
+    zeros = torch.zeros_like(w), torch.zeros_like(w), torch.tensor(0.0)
+    mean, square, t = zeros if state is None else map(tensor, state)
+    constants = {"weight_decay": 0, "amsgrad": False, "maximize": False, "foreach": False}
+    betas = {"beta1": beta1, "beta2": beta2}
+    torch_adam([w], [tensor(dw)], [mean], [square], [], [t], lr=eta, eps=eps, **betas, **constants)
+    return w.numpy(), arrays(mean, square, t)
 
 
 # 1 · How large are the first weights?
@@ -225,6 +233,7 @@ def check_repeatable(function, name, seed):
 
 @pytest.mark.task("he_init")
 class TestHeInit:
+    @settings(max_examples=5)
     @given(rng=rngs())
     def test_weights_are_independent(self, hw, rng):
         """Weights, layers and calls are independent of each other"""
@@ -238,6 +247,7 @@ class TestHeInit:
 
 @pytest.mark.task("xavier_init")
 class TestXavierInit:
+    @settings(max_examples=5)
     @given(rng=rngs())
     def test_weights_are_independent(self, hw, rng):
         """Weights, layers and calls are independent of each other"""
@@ -616,6 +626,7 @@ def dropped(hw, x, p_drop, rng, mode="train"):
 
 @pytest.mark.task("dropout_forward")
 class TestDropoutForward:
+    @settings(max_examples=5)
     @given(rng=rngs(), p_drop=st.sampled_from([0.5, 0.2]))
     def test_entries_are_dropped_one_by_one(self, hw, rng, p_drop):
         """Neighbours, rows, columns and calls are dropped independently of each other"""
@@ -678,14 +689,12 @@ class SmallNet:
         return pulled(3 * (hidden @ point[6:].reshape(2, 1) - self.y).square().mean(), 1.0, point)[0]
 
 
-def torch_path(w, gradient, make, n_steps, **constants):
+def right_path(w, gradient, eta, optimizer, n_steps, **options):
     """w after each of n_steps steps with one of torch's optimisers."""
-    point = leaf(w)
-    optimizer, found = make([point], **constants), []
+    state, found = None, []
     for _ in range(n_steps):
-        point.grad = tensor(gradient(point.detach().numpy()))
-        optimizer.step()
-        found.append(point.detach().numpy().copy())
+        w, state = optimizer(w, gradient(w), state, eta, **options)
+        found.append(w)
     return found
 
 
@@ -698,24 +707,22 @@ def follow(function, name, w, gradient, eta, expected, *, dtype=None, rtol=None,
         w = np.array(w)
 
 
-def check_small_net(function, name, make, seed, rtol=None, **constants):
+def check_small_net(function, name, optimizer, seed, rtol=None):
     net, eta = SmallNet(seed), 1e-3
-    expected = torch_path(net.w, net.gradient, make, 8, lr=eta, **constants)
+    expected = right_path(net.w, net.gradient, eta, optimizer, 8)
     follow(function, name, net.w, net.gradient, eta, expected, rtol=rtol)
 
 
-def check_constants(function, name, make, case, options, rtol=None, **constants):
-    expected = torch_path(case.w, case.gradient, make, 6, lr=case.eta, **constants)
+def check_constants(function, name, optimizer, case, rtol=None, **options):
+    expected = right_path(case.w, case.gradient, case.eta, optimizer, 6, **options)
     follow(function, name, case.w, case.gradient, case.eta, expected, rtol=rtol, **options)
 
 
-def check_manners(function, name, case, make, **constants):
+def check_manners(function, name, case, optimizer):
     """float32 stays float32; w and dw stay as they are; two parameters in turn keep their own states."""
     other, states = case.w[::-1].copy(), [None, None]
-    paths = [
-        torch_path(w.astype(float), lambda w: case.gradient(w).astype(float), make, 4, lr=case.eta, **constants)
-        for w in (case.w, other)
-    ]
+    wide = case.w.astype(float), other.astype(float)
+    paths = [right_path(w, lambda w: case.gradient(w).astype(float), case.eta, optimizer, 4) for w in wide]
     points = [case.w.copy(), other]
     for t in range(4):
         for i, w in enumerate(points):
@@ -727,7 +734,7 @@ def check_manners(function, name, case, make, **constants):
             points[i] = np.array(moved)
 
 
-MATRIX_RTOL = 1e-5  # an eps of 1e-8 may stand inside the root or outside
+RMS_RTOL = 1e-5  # an eps of 1e-8 may stand inside the root or outside
 
 
 @pytest.mark.task("sgd_momentum")
@@ -735,17 +742,17 @@ class TestSgdMomentum:
     @given(seed=seeds())
     def test_goes_down_a_small_net_as_torch_does(self, hw, seed):
         """Eight steps on the weights of a small net are those of torch.optim.SGD with momentum"""
-        check_small_net(hw.sgd_momentum, "sgd_momentum", torch.optim.SGD, seed, momentum=0.9)
+        check_small_net(hw.sgd_momentum, "sgd_momentum", sgd_momentum, seed)
 
     @given(case=descents(dtypes=DOUBLE), rho=st.sampled_from([0.5, 0.99]))
     def test_rho_is_the_one_given(self, hw, case, rho):
         """rho may have another value than 0.9"""
-        check_constants(hw.sgd_momentum, "sgd_momentum", torch.optim.SGD, case, {"rho": rho}, momentum=rho)
+        check_constants(hw.sgd_momentum, "sgd_momentum", sgd_momentum, case, rho=rho)
 
     @given(case=descents(dtypes=SINGLE))
     def test_two_parameters_in_float32(self, hw, case):
         """float32 stays float32, w and dw stay as they are, two parameters have a state each"""
-        check_manners(hw.sgd_momentum, "sgd_momentum", case, torch.optim.SGD, momentum=0.9)
+        check_manners(hw.sgd_momentum, "sgd_momentum", case, sgd_momentum)
 
 
 @pytest.mark.task("nesterov")
@@ -753,17 +760,17 @@ class TestNesterov:
     @given(seed=seeds())
     def test_goes_down_a_small_net_as_torch_does(self, hw, seed):
         """Eight steps on the weights of a small net are those of torch.optim.SGD with nesterov=True"""
-        check_small_net(hw.nesterov, "nesterov", torch.optim.SGD, seed, momentum=0.9, nesterov=True)
+        check_small_net(hw.nesterov, "nesterov", nesterov, seed)
 
     @given(case=descents(dtypes=DOUBLE), rho=st.sampled_from([0.5, 0.99]))
     def test_rho_is_the_one_given(self, hw, case, rho):
         """rho may have another value than 0.9"""
-        check_constants(hw.nesterov, "nesterov", torch.optim.SGD, case, {"rho": rho}, momentum=rho, nesterov=True)
+        check_constants(hw.nesterov, "nesterov", nesterov, case, rho=rho)
 
     @given(case=descents(dtypes=SINGLE))
     def test_two_parameters_in_float32(self, hw, case):
         """float32 stays float32, w and dw stay as they are, two parameters have a state each"""
-        check_manners(hw.nesterov, "nesterov", case, torch.optim.SGD, momentum=0.9, nesterov=True)
+        check_manners(hw.nesterov, "nesterov", case, nesterov)
 
 
 @pytest.mark.task("rmsprop")
@@ -771,19 +778,17 @@ class TestRmsprop:
     @given(seed=seeds())
     def test_goes_down_a_small_net_as_torch_does(self, hw, seed):
         """Eight steps on the weights of a small net are those of torch.optim.RMSprop"""
-        check_small_net(hw.rmsprop, "rmsprop", torch.optim.RMSprop, seed, rtol=MATRIX_RTOL)
+        check_small_net(hw.rmsprop, "rmsprop", rmsprop, seed, rtol=RMS_RTOL)
 
     @given(case=descents(dtypes=DOUBLE), decay=st.sampled_from([0.9, 0.5]))
     def test_decay_is_the_one_given(self, hw, case, decay):
         """decay may have another value than 0.99"""
-        check_constants(
-            hw.rmsprop, "rmsprop", torch.optim.RMSprop, case, {"decay": decay}, rtol=MATRIX_RTOL, alpha=decay
-        )
+        check_constants(hw.rmsprop, "rmsprop", rmsprop, case, rtol=RMS_RTOL, decay=decay)
 
     @given(case=descents(dtypes=SINGLE))
     def test_two_parameters_in_float32(self, hw, case):
         """float32 stays float32, w and dw stay as they are, two parameters have a state each"""
-        check_manners(hw.rmsprop, "rmsprop", case, torch.optim.RMSprop)
+        check_manners(hw.rmsprop, "rmsprop", case, rmsprop)
 
 
 @pytest.mark.task("adam")
@@ -791,18 +796,18 @@ class TestAdam:
     @given(seed=seeds())
     def test_goes_down_a_small_net_as_torch_does(self, hw, seed):
         """Eight steps on the weights of a small net are those of torch.optim.Adam"""
-        check_small_net(hw.adam, "adam", torch.optim.Adam, seed, rtol=MATRIX_RTOL)
+        check_small_net(hw.adam, "adam", adam, seed, rtol=RMS_RTOL)
 
     @given(case=descents(dtypes=DOUBLE), betas=st.sampled_from([(0.5, 0.9), (0.8, 0.99), (0.95, 0.9)]))
     def test_betas_are_those_given(self, hw, case, betas):
         """beta1 and beta2 may have other values than 0.9 and 0.999"""
         options = dict(zip(("beta1", "beta2"), betas, strict=True))
-        check_constants(hw.adam, "adam", torch.optim.Adam, case, options, rtol=MATRIX_RTOL, betas=betas)
+        check_constants(hw.adam, "adam", adam, case, rtol=RMS_RTOL, **options)
 
     @given(case=descents(dtypes=SINGLE))
     def test_two_parameters_in_float32(self, hw, case):
         """float32 stays float32, w and dw stay as they are, two parameters have a state each"""
-        check_manners(hw.adam, "adam", case, torch.optim.Adam)
+        check_manners(hw.adam, "adam", case, adam)
 
 
 # 7 · The network
@@ -898,6 +903,7 @@ LAYERS = {
 @pytest.mark.task("KLayerNet")
 @pytest.mark.stand_in(**LAYERS)
 class TestKLayerNet:
+    @settings(max_examples=5)
     @given(rng=rngs(), init=st.sampled_from([None, "he", "xavier"]))
     def test_initial_weights_follow_init(self, hw, rng, init):
         """The weights have He's variance unless init="xavier" asks for the other"""
@@ -1018,6 +1024,7 @@ class TestKLayerNet:
         for name in case.params:
             assert_finite(grads[name], what=f"net.gradients(x, Y, lam)[{name!r}], with one sample,")
 
+    @settings(max_examples=5)
     @given(seed=seeds(), norm=st.sampled_from([None, "layer"]))
     def test_dropout_acts_after_the_relu_of_every_hidden_layer(self, hw, seed, norm):
         """With dropout each hidden layer loses units of its own, and the scores and the input lose nothing
@@ -1162,17 +1169,17 @@ class TestTrain:
             trained(hw, net, X, Y, case.lam, constant(0.1), 3, 1, case.rng(), case.params, optimizer="adam")
 
     def test_learns_the_digits(self, hw):
-        """Two layers with batch norm, dropout and momentum learn the digits: over 75 % of the validation set are right
+        """Two layers with batch norm, dropout and momentum learn the digits: over 70 % of the validation set are right
 
-        Runs of a correct network with other seeds end at 94.5 % with a standard deviation of 0.8 %; a false alarm is
-        far rarer than once in 10⁶.
+        Runs of a correct network with other seeds end at 90 % with a standard deviation of 1.8 %; a false alarm is far
+        rarer than once in 10⁶.
         """
-        data = digits()
+        data, n_epochs, rng = digits(), 6, np.random.default_rng(3)
         net = hw.KLayerNet([64, 24, 10], np.random.default_rng(2), norm="batch", p_drop=0.1)
-        X, Y, rng, options = data.X_train[:400], data.Y_train[:400], np.random.default_rng(3), {"optimizer": "momentum"}
-        options |= {"X_val": data.X_val, "Y_val": data.Y_val}
-        history = hw.train(net, X, Y, 1e-4, constant(0.05), 40, 6, rng, **options)
+        X, Y = data.X_train[:250], data.Y_train[:250]
+        options = {"optimizer": "momentum", "X_val": data.X_val[:150], "Y_val": data.Y_val[:150]}
+        history = hw.train(net, X, Y, 1e-4, constant(0.05), 50, n_epochs, rng, **options)
         history = assert_dict(history, ("val_accuracy",), what="train(…) → history")
-        share = numbers(history["val_accuracy"], what="history['val_accuracy']", length=6)[-1]
-        if not share > 0.75:
-            raise Mismatch(f"After 6 epochs {share:.0%} of the validation samples are right; expected over 75 %.")
+        share = numbers(history["val_accuracy"], what="history['val_accuracy']", length=n_epochs)[-1]
+        if not share > 0.7:
+            raise Mismatch(f"After {n_epochs} epochs {share:.0%} of the validation set are right; expected over 70 %.")
