@@ -177,7 +177,7 @@ class Network(Compact):
     @property
     def given(self) -> dict[str, object]:
         """For `explain`: the inputs to show."""
-        return {"dims": self.dims, "norm": self.norm, "lam": self.lam, "X": self.X, "y": self.y}
+        return {"dims": str(self.dims), "norm": self.norm, "lam": self.lam, "X": self.X, "y": self.y}
 
     def rng(self) -> np.random.Generator:
         """A generator for what else a check needs; starts anew at each call."""

@@ -10,8 +10,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.optim.adam import adam as torch_adam
+from torch.optim.rmsprop import rmsprop as torch_rmsprop
+from torch.optim.sgd import sgd as torch_sgd
 
 from grader.data import one_hot, spirals
 from grader.explain import (
@@ -163,32 +166,37 @@ def seeded(rng):
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
-def descend(make, w, state, dw, constants):
-    """One step of one of torch's optimisers, whose state travels as arrays."""
-    parameter = leaf(w)
-    optimizer = make([parameter], **constants)
-    if state is not None:
-        optimizer.state[parameter] = {name: torch.tensor(value) for name, value in state.items()}
-    parameter.grad = tensor(dw)
-    optimizer.step()
-    kept = {name: value.numpy() for name, value in optimizer.state[parameter].items() if value is not None}
-    return parameter.detach().numpy(), kept
+def sgd(w, dw, state, eta, rho, *, nesterov):
+    w, kept = tensor(w), [None if state is None else tensor(state)]
+    constants = {"weight_decay": 0, "dampening": 0, "maximize": False, "foreach": False}
+    torch_sgd([w], [tensor(dw)], kept, lr=eta, momentum=rho, nesterov=nesterov, **constants)
+    return w.numpy(), kept[0].numpy()
 
 
 def sgd_momentum(w, dw, state, eta, rho=0.9):
-    return descend(torch.optim.SGD, w, state, dw, {"lr": eta, "momentum": rho})
+    return sgd(w, dw, state, eta, rho, nesterov=False)
 
 
 def nesterov(w, dw, state, eta, rho=0.9):
-    return descend(torch.optim.SGD, w, state, dw, {"lr": eta, "momentum": rho, "nesterov": True})
+    return sgd(w, dw, state, eta, rho, nesterov=True)
 
 
 def rmsprop(w, dw, state, eta, decay=0.99, eps=1e-8):
-    return descend(torch.optim.RMSprop, w, state, dw, {"lr": eta, "alpha": decay, "eps": eps})
+    w = tensor(w)
+    mean, t = (torch.zeros_like(w), torch.tensor(0.0)) if state is None else map(tensor, state)
+    constants = {"weight_decay": 0, "momentum": 0, "centered": False, "foreach": False}
+    torch_rmsprop([w], [tensor(dw)], [mean], [], [], [t], lr=eta, alpha=decay, eps=eps, **constants)
+    return w.numpy(), arrays(mean, t)
 
 
 def adam(w, dw, state, eta, beta1=0.9, beta2=0.999, eps=1e-8):
-    return descend(torch.optim.Adam, w, state, dw, {"lr": eta, "betas": (beta1, beta2), "eps": eps})
+    w = tensor(w)
+    zeros = torch.zeros_like(w), torch.zeros_like(w), torch.tensor(0.0)
+    mean, square, t = zeros if state is None else map(tensor, state)
+    constants = {"weight_decay": 0, "amsgrad": False, "maximize": False, "foreach": False}
+    betas = {"beta1": beta1, "beta2": beta2}
+    torch_adam([w], [tensor(dw)], [mean], [square], [], [t], lr=eta, eps=eps, **betas, **constants)
+    return w.numpy(), arrays(mean, square, t)
 
 
 # 1 · How large are the first weights?
@@ -227,6 +235,7 @@ def check_initialization(layers, dims, variance, rule, name):
 
 @pytest.mark.task("he_init", points=2)
 class TestHeInit:
+    @settings(max_examples=5)
     @given(rng=rngs())
     def test_weights_have_variance_2_over_fan_in(self, hw, rng):
         """Each W is (fan_in, fan_out) with mean 0 and variance 2/fan_in, each b is 0; float64"""
@@ -236,6 +245,7 @@ class TestHeInit:
 
 @pytest.mark.task("xavier_init", points=2)
 class TestXavierInit:
+    @settings(max_examples=5)
     @given(rng=rngs())
     def test_weights_have_variance_2_over_fan_in_plus_fan_out(self, hw, rng):
         """Each W is (fan_in, fan_out) with mean 0 and variance 2/(fan_in + fan_out), each b is 0; float64"""
@@ -316,13 +326,13 @@ def normalized(hw, case, mode="train", state=None, **options):
 
 def check_state(state, mean, var, *, what, given, related=(), dtype=np.float64):
     """The running statistics, in any precision; `related` has (description, mean, var)."""
-    assert_dict(state, ("mean", "var"), what=what)
+    assert_dict(state, ("mean", "var"), what=f"state, after {what},")
     for i, (name, expected) in enumerate((("mean", mean), ("var", var)), start=1):
         entry = state[name]
-        assert_array(entry, shape=expected.shape, dtype=None, what=f"{what}[{name!r}]")
+        assert_array(entry, shape=expected.shape, dtype=None, what=f"{what} → state[{name!r}]")
         mistakes = {description[0]: description[i] for description in related}
         entry, expected = np.asarray(entry, dtype), np.asarray(expected, dtype)
-        assert_close(entry, expected, what=f"{what}[{name!r}]", given=given, related=mistakes)
+        assert_close(entry, expected, what=f"{what} → state[{name!r}]", given=given, related=mistakes)
 
 
 @pytest.mark.task("batchnorm_forward", points=8)
@@ -371,8 +381,8 @@ class TestBatchnormForward:
             ("what comes out with alpha and 1 - alpha in each other's place", *swapped),
             ("what comes out with N − 1 in the batch's variance", mean, sample),
         ]
-        what = 'state, after batchnorm_forward(x, gamma, beta, state, "train"),'
-        given_ = {"x": case.x, "state before": case.state()}
+        what = 'batchnorm_forward(x, gamma, beta, state, "train")'
+        given_ = {"x": case.x, "the old mean": case.mean, "the old var": case.var}
         check_state(state, *arrays(mean, var), what=what, given=given_, related=related)
 
     @given(case=features(dtypes=DOUBLE))
@@ -386,7 +396,7 @@ class TestBatchnormForward:
             ("what comes out if var starts at 0, not 1", 0.1 * mean, 0.1 * var),
             ("what comes out with alpha and 1 - alpha in each other's place", 0.9 * mean, 0.1 + 0.9 * var),
         ]
-        what = 'state, after batchnorm_forward(x, gamma, beta, {}, "train"),'
+        what = 'batchnorm_forward(x, gamma, beta, state, "train"), with state = {},'
         check_state(state, *arrays(0.1 * mean, 0.9 + 0.1 * var), what=what, given={"x": case.x}, related=related)
 
     @given(case=features(dtypes=DOUBLE))
@@ -404,7 +414,13 @@ class TestBatchnormForward:
         }
         what = 'batchnorm_forward(x, gamma, beta, state, "eval") → out'
         expected = normalize_fixed(x, gamma, beta, mean, var).numpy()
-        assert_close(out, expected, what=what, given=case.given | {"state": case.state()}, related=related)
+        assert_close(
+            out,
+            expected,
+            what=what,
+            given=case.given | {"state's mean": case.mean, "state's var": case.var},
+            related=related,
+        )
 
     def test_one_sample_and_constant_features_stay_finite(self, hw):
         """A batch of one sample gives beta, and so does a feature that is constant: no 0/0"""
@@ -421,8 +437,9 @@ class TestBatchnormForward:
         what = "batchnorm_forward(x, gamma, beta, {}) → out, with one sample,"
         assert_finite(out, what=what, given={"x": x[:1]})
         assert_close(out, beta[None], what=what, given={"x": x[:1]}, atol=1e-6)
-        mean, var = 0.1 * x[0], np.full(3, 0.9)
-        check_state(state, mean, var, what="state, after a batch of one sample,", given={"x": x[:1]})
+        swapped = ("what comes out with alpha and 1 - alpha in each other's place", 0.9 * x[0], np.full(3, 0.1))
+        what, given_ = "batchnorm_forward(x, gamma, beta, state), with one sample and state = {},", {"x": x[:1]}
+        check_state(state, 0.1 * x[0], np.full(3, 0.9), what=what, given=given_, related=[swapped])
 
     @given(case=features(dtypes=SINGLE))
     def test_float32_stays_float32(self, hw, case):
@@ -676,6 +693,7 @@ class TestDropoutForward:
         out, _ = unpack(hw.dropout_forward(x, p_drop, "train", rng), ("out", "cache"), what=what)
         kept_entries(out, x, p_drop, what)
 
+    @settings(max_examples=5)
     @given(p_drop=st.sampled_from([0.3, 0.8]), rng=rngs())
     def test_the_share_of_zeros_is_p_drop(self, hw, p_drop, rng):
         """p_drop is the probability of zero"""
@@ -732,28 +750,25 @@ def path(case, step, n_steps):
     return found
 
 
-def torch_path(case, make, n_steps, **constants):
+def right_path(case, optimizer, n_steps, **options):
     """The same with one of torch's optimisers."""
-    w = leaf(case.w)
-    optimizer, found = make([w], lr=case.eta, **constants), []
-    for _ in range(n_steps):
-        w.grad = tensor(case.gradient(w.detach().numpy()))
-        optimizer.step()
-        found.append(w.detach().numpy().copy())
-    return found
+
+    def step(w, dw, t, memory):
+        w, memory["state"] = optimizer(w, dw, memory.get("state"), case.eta, **options)
+        return w
+
+    return path(case, step, n_steps)
 
 
-def check_path(function, name, case, make, mistakes=(), *, rtol=None, n_steps=10, constants=None, options=None):
+def check_path(function, name, case, optimizer, mistakes, *, rtol=None, n_steps=10):
     """Your optimiser goes the same way down a quadratic as torch's, step by step."""
-    constants, options = constants or {}, options or {}
-    call = f"{name}(w, dw, state, eta{''.join(f', {option}={value}' for option, value in options.items())})"
-    w, state = case.w.copy(), None
-    result = unpack(function(w, case.gradient(w), state, case.eta, **options), ("w", "state"), what=call)
-    expected = torch_path(case, make, n_steps, **constants)
-    wrong = {description: path(case, step, n_steps) for description, step in dict(mistakes).items()}
+    call, w, state = f"{name}(w, dw, state, eta)", case.w.copy(), None
+    result = unpack(function(w, case.gradient(w), state, case.eta), ("w", "state"), what=call)
+    expected = right_path(case, optimizer, n_steps)
+    wrong = {description: path(case, step, n_steps) for description, step in mistakes.items()}
     for t in range(n_steps):
         if t:
-            result = function(w, case.gradient(w), state, case.eta, **options)
+            result = function(w, case.gradient(w), state, case.eta)
         w, state = unpack(result, ("w", "state"), what=call)
         related = {description: steps[t] for description, steps in wrong.items()}
         what = f"w after step {t + 1} of {call}"
@@ -780,7 +795,7 @@ class TestSgdMomentum:
             "what Nesterov's rule gives": lambda w, dw, t, m: w - eta * (dw + 0.9 * velocity(m, dw)),
             "what steps uphill give: a sign is the wrong way round": lambda w, dw, t, m: w + eta * velocity(m, dw),
         }
-        check_path(hw.sgd_momentum, "sgd_momentum", case, torch.optim.SGD, mistakes, constants={"momentum": 0.9})
+        check_path(hw.sgd_momentum, "sgd_momentum", case, sgd_momentum, mistakes)
 
 
 @pytest.mark.task("nesterov", points=3)
@@ -801,8 +816,7 @@ class TestNesterov:
             "what dw + rho * v with the v before its update gives": old_velocity,
             "what a step along dw + v gives: rho is missing": lambda w, dw, t, m: w - eta * (dw + velocity(m, dw)),
         }
-        constants = {"momentum": 0.9, "nesterov": True}
-        check_path(hw.nesterov, "nesterov", case, torch.optim.SGD, mistakes, constants=constants)
+        check_path(hw.nesterov, "nesterov", case, nesterov, mistakes)
 
 
 RMS_RTOL = 1e-5  # an eps of 1e-8 may stand inside the root or outside
@@ -831,8 +845,7 @@ class TestRmsprop:
                 w - eta * dw / np.sqrt(velocity(m, dw * dw, rho=1.0))
             ),
         }
-        constants = {"alpha": 0.99, "eps": 1e-8}
-        check_path(hw.rmsprop, "rmsprop", case, torch.optim.RMSprop, mistakes, rtol=RMS_RTOL, constants=constants)
+        check_path(hw.rmsprop, "rmsprop", case, rmsprop, mistakes, rtol=RMS_RTOL)
 
 
 @pytest.mark.task("adam", points=4)
@@ -863,8 +876,7 @@ class TestAdam:
             "what comes out if t stays 1 in the bias corrections": moved(clock=False),
             "what beta1 and beta2 in each other's place give": moved(betas=(0.999, 0.9)),
         }
-        constants = {"betas": (0.9, 0.999), "eps": 1e-8}
-        check_path(hw.adam, "adam", case, torch.optim.Adam, mistakes, rtol=RMS_RTOL, constants=constants)
+        check_path(hw.adam, "adam", case, adam, mistakes, rtol=RMS_RTOL)
 
 
 # 7 · The network
@@ -1079,7 +1091,7 @@ class TestKLayerNet:
             if name[0] != "W":
                 text = f"the gradient with {name} regularised too: the regulariser is that of weight matrices"
                 related = {text: expected[name] + penalty, **related}
-            full = f"{what}[{name!r}]"
+            full = f"{what} → grads[{name!r}]"
             assert_close(actual[name], expected[name], what=full, related=related, sizes=case.sizes, given=case.given)
 
     @given(case=networks(good=away_from_kinks, norms=["batch"]))
@@ -1095,6 +1107,7 @@ class TestKLayerNet:
         what = "net.forward(X), after net.gradients(…),"
         assert_close(net.forward(case.X), expected, what=what, given=case.given, related=related)
 
+    @settings(max_examples=5)
     @given(seed=seeds())
     def test_dropout_keeps_the_mean_in_training_and_is_off_in_evaluation(self, hw, seed):
         """Dropout acts on what leaves each ReLU, in mode "train" only, for each sample anew, and keeps the mean
@@ -1144,21 +1157,21 @@ class TestKLayerNet:
         what = f"net.gradients(x, Y, 0.0) with p_drop={p_drop}"
         grads = assert_dict(net.gradients(x, Y, 0.0), list(params), what=what, exactly=True)
         for name, array in params.items():
-            assert_array(grads[name], shape=array.shape, dtype=np.float64, what=f"{what}[{name!r}]")
+            assert_array(grads[name], shape=array.shape, dtype=np.float64, what=f"{what} → grads[{name!r}]")
         kept = np.abs(np.asarray(grads["W2"])).sum(axis=1) > 0
         used = np.abs(np.asarray(grads["W1"])).sum(axis=0) > 0
         if (kept != used).any():
             raise Mismatch(
-                f"{what}: the rows of ['W2'] that are not 0 are {np.flatnonzero(kept).tolist()}, the columns of ['W1'] "
-                f"that are not 0 are {np.flatnonzero(used).tolist()}; expected the same units. Backward must use the "
-                "mask that forward drew."
+                f"{what}: the rows of grads['W2'] that are not 0 are {np.flatnonzero(kept).tolist()}, the columns of "
+                f"grads['W1'] that are not 0 are {np.flatnonzero(used).tolist()}; expected the same units. Backward "
+                "must use the mask that forward drew."
             )
         parts = tensors(params, differentiated=True)
         hidden = (tensor(x) @ parts["W1"] + parts["b1"]).relu() * tensor(kept) / (1 - p_drop)
         loss = torch.nn.functional.cross_entropy(hidden @ parts["W2"] + parts["b2"], tensor(Y))
         expected = arrays(*torch.autograd.grad(loss, list(parts.values())))
         for name, right in zip(parts, expected, strict=True):
-            assert_close(grads[name], right, what=f"{what}[{name!r}]", given={"x": x, "the units kept": kept})
+            assert_close(grads[name], right, what=f"{what} → grads[{name!r}]", given={"x": x, "the units kept": kept})
 
 
 def mean_left(P, what):
@@ -1280,7 +1293,7 @@ class TestTrain:
         net, twin = (hw.KLayerNet([3, 4], np.random.default_rng(0)) for _ in range(2))
         for each in (net, twin):
             each.params = {key: array.copy() for key, array in params.items()}
-        eta, n_epochs = 1e-3, 4
+        eta, n_epochs = 1e-6, 4
         hw.train(net, X, Y, 0.0, constant(eta), 2, n_epochs, np.random.default_rng(seed), optimizer=name)
         found, first = after_training(net, params), {}
         states, expected, once = dict.fromkeys(params), params, {}
@@ -1293,29 +1306,33 @@ class TestTrain:
             twin.params = {key: array.copy() for key, array in expected.items()}
         for key, start in params.items():
             related = {
-                "the way of plain gradient descent": n_epochs * eta * np.asarray(first[key]),
+                "the way of plain gradient descent: is optimizer ignored, or its state made anew in every epoch?": n_epochs
+                * eta
+                * np.asarray(first[key]),
                 "what comes out if the state is made anew in every epoch": n_epochs * (start - once[key]),
             }
             what = f"the way that net.params[{key!r}] went down in four updates with optimizer={name!r}"
             way = start - expected[key]
-            # the gradients change by a thousandth on that way
-            assert_close(start - found[key], way, what=what, related=related, rtol=3e-3, given={"X": X, "eta": eta})
+            # on so short a way the gradients stay what they are, but for a ten-thousandth
+            given_ = {"X": X, "eta": eta}
+            assert_close(start - found[key], way, what=what, related=related, rtol=1e-3, atol=1e-12, given=given_)
 
     def test_learns_the_spirals(self, hw):
-        """Three layers with batch norm and Adam learn three spirals: more than 85 % of the training samples are right
+        """Two layers with batch norm and Adam learn three spirals: more than 80 % of the training samples are right
 
-        Runs of a correct network with other seeds end at 96.1 % with a standard deviation of 0.7 %; a false alarm is
-        far rarer than once in 10⁶.
+        Runs of a correct network with other seeds end at 94 % with a standard deviation of 1 %; a false alarm is far
+        rarer than once in 10⁶.
         """
-        data = spirals(3, 40, seed=1)
-        net = hw.KLayerNet([2, 24, 24, 3], np.random.default_rng(2), norm="batch")
-        history = hw.train(
-            net, data.X_train, data.Y_train, 1e-5, constant(0.02), 40, 25, np.random.default_rng(3), optimizer="adam"
-        )
+        data, n_epochs, rng = spirals(3, 40, seed=1), 20, np.random.default_rng(3)
+        net = hw.KLayerNet([2, 40, 3], np.random.default_rng(2), norm="batch")
+        X, Y = data.X_train, data.Y_train
+        history = hw.train(net, X, Y, 1e-5, constant(0.05), 60, n_epochs, rng, optimizer="adam")
         history = assert_dict(history, ("train_cost", "train_accuracy"), what="train(…) → history")
-        share = numbers(history["train_accuracy"], what="history['train_accuracy']", length=25)[-1]
-        if not share > 0.85:
-            raise Mismatch(f"After 25 epochs {share:.0%} of the training samples are right; expected over 85 %.")
+        share = numbers(history["train_accuracy"], what="history['train_accuracy']", length=n_epochs)[-1]
+        if not share > 0.8:
+            raise Mismatch(
+                f"After {n_epochs} epochs {share:.0%} of the training samples are right; expected over 80 %."
+            )
 
 
 def steep(seed):
