@@ -1306,11 +1306,12 @@ class TestTrain:
             twin.params = {key: array.copy() for key, array in expected.items()}
         for key, start in params.items():
             related = {
-                "the way of plain gradient descent: is optimizer ignored, or its state made anew in every epoch?": n_epochs
-                * eta
-                * np.asarray(first[key]),
+                "the way of plain gradient descent": n_epochs * eta * np.asarray(first[key]),
                 "what comes out if the state is made anew in every epoch": n_epochs * (start - once[key]),
             }
+            if name == "momentum":  # its first step is that of plain gradient descent
+                text = "the way of plain gradient descent: is v lost, perhaps made anew in every epoch?"
+                related = {text: n_epochs * eta * np.asarray(first[key])}
             what = f"the way that net.params[{key!r}] went down in four updates with optimizer={name!r}"
             way = start - expected[key]
             # on so short a way the gradients stay what they are, but for a ten-thousandth

@@ -194,7 +194,7 @@ def dropout_forward(x, p_drop, mode, rng):
     Entries that stay are x / (1 - p_drop). In mode "eval", out = x. Returns (out, cache).
     """
     ### BEGIN SOLUTION
-    if mode == "eval":
+    if mode != "train":
         return x.copy(), np.ones_like(x)
     factor = ((rng.random(x.shape) >= p_drop) / (1 - p_drop)).astype(x.dtype)
     return x * factor, factor
@@ -357,7 +357,7 @@ class KLayerNet:
             if dropped is not None:
                 dX = dropout_backward(dX, dropped)
             dX = relu_backward(dX, relu)
-            if norm is not None:
+            if self.norm:
                 backward = batchnorm_backward if self.norm == "batch" else layernorm_backward
                 dX, grads[f"gamma{i}"], grads[f"beta{i}"] = backward(dX, norm)
             dX, grads[f"W{i}"], grads[f"b{i}"] = affine_backward(dX, affine)
