@@ -1255,7 +1255,7 @@ class TestTrain:
             "the cost in mode train; the history is measured in mode eval": net.cost(case.X, case.Y, case.lam, "train"),
             "the cost before the epoch's updates": costs[0],
         }
-        what = "history['train_cost'][-1], which belongs to the network as it is at the end,"
+        what = "train(…) → history['train_cost'][-1]"
         assert_scalar(costs[-1], expected, what=what, given=case.given, related=related, rtol=1e-6)
         hits = np.asarray(net.forward(case.X)).argmax(axis=1) == case.y
         related = {"a percentage; expected is a number from 0 to 1": 100 * hits.mean(), "a count": hits.sum()}
