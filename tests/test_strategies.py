@@ -205,3 +205,86 @@ def test_two_layer_cases_keep_off_the_kinks(case):
     assert case.copies()["W1"] is not case.params["W1"]
     assert set(case.given) >= {"X", "y", "W1", "lam"}
     assert case.astype(np.float32).hidden.dtype == np.float32
+
+
+@given(case=gs.affine())
+def test_an_affine_layer_is_consistent(case):
+    N, D, K = (case.sizes[name] for name in "NDK")
+    assert len({N, D, K}) == 3
+    assert (case.x.shape, case.W.shape, case.b.shape, case.dout.shape) == ((N, D), (D, K), (K,), (N, K))
+    assert case.x.dtype == case.W.dtype == case.b.dtype == case.dout.dtype
+    assert set(case.given) == {"x", "W", "b"}
+
+
+@given(case=gs.features())
+def test_features_are_consistent_and_no_gamma_is_special(case):
+    assert case.N != case.D
+    assert case.x.shape == case.dout.shape == (case.N, case.D)
+    for vector in (case.gamma, case.beta, case.mean, case.var):
+        assert vector.shape == (case.D,)
+        assert vector.dtype == case.dtype
+    assert ((np.abs(case.gamma) >= 0.49) & (np.abs(case.gamma) <= 2.01)).all()
+    assert ((case.var >= 0.49) & (case.var <= 2.01)).all()
+    assert case.sizes == {"N": case.N, "D": case.D}
+    assert set(case.given) == {"x", "gamma", "beta"}
+
+
+@given(case=gs.features(dtypes=[np.float64]))
+def test_a_state_may_be_changed_and_features_be_had_in_another_precision(case):
+    state = case.state()
+    state["mean"][:] = 7
+    assert (case.state()["mean"] == case.mean).all()
+    assert case.astype(np.float32).dout.dtype == case.astype(np.float32).state()["var"].dtype == np.float32
+
+
+@given(case=gs.features(N=1), far=gs.features(offset=1000.0, scale=1.0, min_side=5))
+def test_the_number_and_the_size_of_features_can_be_asked_for(case, far):
+    assert case.x.shape[0] == 1
+    assert abs(far.x.mean() - 1000) < 3
+    assert min(far.x.shape) >= 5
+
+
+@given(case=gs.networks(good=lambda case: True))
+def test_a_network_is_consistent(case):
+    sizes = [case.N, *case.dims]
+    assert len(set(sizes)) == len(sizes)
+    assert case.N >= 3
+    assert case.k in (2, 3)
+    assert case.X.shape == (case.N, case.dims[0])
+    assert case.Y.shape == (case.N, case.K)
+    for i in range(1, case.k + 1):
+        assert case.params[f"W{i}"].shape == (case.dims[i - 1], case.dims[i])
+        assert case.params[f"b{i}"].shape == (case.dims[i],)
+        assert (f"gamma{i}" in case.params) == (f"beta{i}" in case.params) == (case.norm is not None and i < case.k)
+    assert case.sizes == {"N": case.N, "K": case.K, "D": case.dims[0]}
+    assert set(case.given) == {"dims", "norm", "lam", "X", "y"}
+    assert case.rng().random() == case.rng().random()
+    assert case.astype(np.float32).params["W1"].dtype == np.float32
+
+
+def test_a_network_is_drawn_until_it_is_good():
+    case = find(gs.networks(good=lambda case: case.X[0, 0] > 1), lambda case: case.norm == "layer")
+    assert case.X[0, 0] > 1
+
+
+@given(case=gs.descents(dtypes=[np.float64]), rng=gs.rngs())
+def test_gradients_of_a_descent_stay_near_1(case, rng):
+    np.testing.assert_array_equal(case.gradient(case.w), case.g)
+    size = np.abs(case.gradient(case.w + rng.uniform(-2, 2, case.w.size)))
+    assert ((size >= 0.4) & (size <= 2.1)).all()
+    assert set(case.given) == {"the first w", "the first dw", "eta"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text"),
+    [
+        (gs.affine(), "Affine(N="),
+        (gs.features(), "Features(N=2, D=3, dtype=float64, alpha=0.9, seed=0)"),
+        (gs.networks(good=lambda case: True), "dtype=float64, seed=0)"),
+        (gs.descents(), "Descent(D=2, dtype=float64, eta=0.01, seed=0)"),
+    ],
+)
+def test_failing_layers_print_as_one_line(strategy, text):
+    line = next(line for line in falsify(strategy).splitlines() if "case=" in line)
+    assert text in line
+    assert len(line) < 110

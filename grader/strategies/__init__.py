@@ -12,6 +12,9 @@ No strategy depends on what a submission returned.
     operands, products → Operands                       two arrays that broadcast, or multiply as matrices
     reductions → Reduction                              an array and the axes to reduce it over
     two_layer → TwoLayer                                a network with one hidden layer and its data, off its kinks
+    affine → Affine, features → Features                a layer with its upstream gradient
+    networks → Network                                  k layers with their parameters and a batch
+    descents → Descent                                  a quadratic for optimisers to go down
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -21,6 +24,7 @@ from grader.data import one_hot
 from grader.strategies.basics import FLOATS, arrays, dtypes, labels, matrices, rngs, seeds, shapes, sides
 from grader.strategies.graphs import Operands, Reduction, operands, products, reductions
 from grader.strategies.images import Images, images
+from grader.strategies.layers import Affine, Descent, Features, Network, affine, descents, features, networks
 from grader.strategies.linear import (
     BinaryClassification,
     Classification,
@@ -33,21 +37,29 @@ from grader.strategies.networks import TwoLayer, two_layer
 
 __all__ = [
     "FLOATS",
+    "Affine",
     "BinaryClassification",
     "Classification",
+    "Descent",
+    "Features",
     "Images",
+    "Network",
     "Operands",
     "Reduction",
     "TwoLayer",
+    "affine",
     "arrays",
     "binary_hinge",
     "classification",
+    "descents",
     "dtypes",
+    "features",
     "hinge",
     "images",
     "labels",
     "lams",
     "matrices",
+    "networks",
     "one_hot",
     "operands",
     "products",
