@@ -33,7 +33,7 @@ from grader.strategies.linear import (
     hinge,
     lams,
 )
-from grader.strategies.networks import TwoLayer, two_layer
+from grader.strategies.nets import TwoLayer, two_layer
 
 __all__ = [
     "FLOATS",

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.explain import (
@@ -30,6 +30,7 @@ from grader.strategies import Classification, binary_hinge, classification, hing
 pytestmark = pytest.mark.filterwarnings("ignore")  # only results count: log(0) may warn and be right
 
 DOUBLE, SINGLE = [np.float64], [np.float32]
+few = settings(max_examples=5)  # of what trains a model, whose steps are examples in themselves
 HALF_PENALTY = "the gradient with lam * W for the regulariser; the derivative of lam * W² is 2 * lam * W"
 
 
@@ -402,6 +403,7 @@ def descend(case, eta, n_steps):
 @pytest.mark.task("minibatch_gd", points=9)
 @pytest.mark.stand_in(softmax=softmax, cross_entropy=cross_entropy, cost=cost, accuracy=accuracy, gradients=gradients)
 class TestMinibatchGd:
+    @few
     @given(case=classification(dtypes=DOUBLE))
     def test_one_batch_of_all_samples_is_gradient_descent(self, hw, case):
         """With n_batch = N each epoch is one step down the gradient of the whole cost"""
@@ -412,6 +414,7 @@ class TestMinibatchGd:
         assert_close(actual_W, W, what="minibatch_gd(…) → W", given=inputs, related={"the given W, unchanged": case.W})
         assert_close(actual_b, b, what="minibatch_gd(…) → b", given=inputs, related={"the given b, unchanged": case.b})
 
+    @few
     @given(case=classification(dtypes=DOUBLE, max_side=5))
     def test_the_history_is_measured_after_each_epoch(self, hw, case):
         """history has cost (with lam) and accuracy on the whole training set after each epoch, and no other entries"""
@@ -454,6 +457,7 @@ class TestMinibatchGd:
         what = "minibatch_gd(…) with N = 7 and n_batch = 3 → sorted 1/(size of its batch) of each sample"
         assert_close(counted, np.array([third] * 6 + [1]), what=what, related=related, rtol=1e-4)
 
+    @few
     @given(case=classification(dtypes=DOUBLE, max_side=5))
     def test_the_given_parameters_stay(self, hw, case):
         """minibatch_gd returns new W and b; X, Y and the W and b that it was given stay as they are"""
