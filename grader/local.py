@@ -64,9 +64,6 @@ class Local:
     def example(self, number: int) -> None:
         """Likewise."""
 
-    def forget(self) -> None:
-        """Likewise."""
-
     @contextmanager
     def stand_in(self, functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
         """Within: names of the module mean the staff's functions."""

@@ -11,14 +11,15 @@ from typing import Any, Protocol
 from hypothesis import Phase, settings
 from hypothesis.control import current_build_context
 from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
-from hypothesis.errors import HypothesisDeprecationWarning, UnsatisfiedAssumption
+from hypothesis.errors import FlakyFailure, HypothesisDeprecationWarning, UnsatisfiedAssumption
 
-from grader.remote import Plan, Recorder
+from grader.remote import Diverged, Plan, Recorder
 from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw
 
 TRANSCRIPTS = 500  # of a check that are kept
 SHRINKING = 5.0  # seconds in which the smallest example that fails is looked for
 FAILS = "the reference fails"
+OTHERWISE = "the check asks the reference something else the second time"
 
 
 class Subject(Protocol):
@@ -30,7 +31,7 @@ class Subject(Protocol):
     def transcript(self) -> bytes: ...
     def skip(self) -> None: ...
     def example(self, number: int) -> None: ...
-    def forget(self) -> None: ...
+    def close(self) -> None: ...
 
 
 def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject: Subject) -> None:
@@ -64,8 +65,8 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
         function(**given)
         return
     tape.checks[name] = Taped(examples=examples, plan=recorder.plan(), reason=recorder.reason)
-    if tape.checks[name].plan is not None:
-        play(tape, name, function, given, subject)  # so that the reference's answers are known to pass
+    if tape.checks[name].plan is not None and not play(tape, name, function, given, subject):
+        tape.checks[name] = Taped(examples=examples, reason=OTHERWISE)
 
 
 def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject: Subject) -> bool:
@@ -75,9 +76,9 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
     depends on nothing else.
 
     Returns:
-        Whether it passed. If not, it must still be run the ordinary way, which decides.
+        Whether it passed. If not, nothing is known yet: it must be run the ordinary way.
 
-    Raises: what the check raises, if that is settled.
+    Raises: what the check raises; FlakyFailure, if it fails once and then no more.
     """
     taped = tape.checks.get(name)
     if taped is None or not taped.examples:
@@ -89,16 +90,23 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
         if transcript in passed:
             subject.skip()
             return True
-    failing = _run(function, given, taped.examples, subject)
+    try:
+        failing = _run(function, given, taped.examples, subject)
+    except Diverged:
+        subject.close()
+        return False
     if failing is None:
         if transcript and len(passed) < TRANSCRIPTS:
             passed.add(transcript)
         return True
-    subject.forget()
-    if failing.choices:
-        with _starting_from(function, failing):
+    subject.close()  # what fails again fails without remembering the first time
+    example, error = failing
+    if example.choices:
+        with _starting_from(function, example):
             function(**given)
-    return False
+    else:
+        function(**given)
+    raise FlakyFailure("the check failed, and then it did not", [error])
 
 
 def is_drawn(function: Any) -> bool:
@@ -106,8 +114,10 @@ def is_drawn(function: Any) -> bool:
     return hasattr(function, "hypothesis")
 
 
-def _run(function: Any, given: Mapping[str, Any], examples: tuple[Example, ...], subject: Subject) -> Example | None:
-    """Run a check on examples, up to the first that fails, which is returned."""
+def _run(
+    function: Any, given: Mapping[str, Any], examples: tuple[Example, ...], subject: Subject
+) -> tuple[Example, Exception] | None:
+    """Run a check on examples, up to the first that fails, which is returned with its error."""
     own = (function.__self__,) if hasattr(function, "__self__") else ()
     bare = getattr(function, "__func__", function)
     with warnings.catch_warnings():
@@ -119,8 +129,8 @@ def _run(function: Any, given: Mapping[str, Any], examples: tuple[Example, ...],
                 test(*own, **given, **example.values())
             except UnsatisfiedAssumption:
                 continue
-            except Exception:
-                return example
+            except Exception as error:
+                return example, error
     return None
 
 
@@ -150,7 +160,7 @@ def _in_time(test: Callable[..., Any]) -> Callable[..., Any]:
 
     def timed(*args: Any, **kwargs: Any) -> None:
         choices = choices_to_bytes(current_build_context().data.choices)
-        if time.monotonic() > until and choices not in failed:
+        if failed and time.monotonic() > until and choices not in failed:
             return
         try:
             test(*args, **kwargs)

@@ -5,7 +5,7 @@ the submission changes in place are changed here too, functions passed in are ca
 exceptions arrive as instances of the same built-in type, and objects of no plain type arrive as handles.
 """
 
-from grader.remote.ahead import Plan, Recorder
+from grader.remote.ahead import Diverged, Plan, Recorder
 from grader.remote.call import Call
 from grader.remote.objects import RemoteFunction, RemoteModule, RemoteObject
 from grader.remote.raised import MissingName, SubmissionRaised, missing, raised
@@ -14,6 +14,7 @@ from grader.remote.session import Session
 
 __all__ = [
     "Call",
+    "Diverged",
     "MissingName",
     "Plan",
     "RecordedCall",

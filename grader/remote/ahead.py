@@ -3,8 +3,8 @@
 A round trip costs more than most of the calls that it asks for: two processes take turns, and each finds its caches
 cold. So what a check asks is noted once, with the reference (`Recorder`), and is sent for every other submission when
 the check begins (`Ahead`). The check itself runs as ever. Each request that it makes is put into words, and if these
-are the very next words that were sent, then the answer is on its way or here already. If they are not, what was sent
-is forgotten, and the rest of the check goes its ordinary way, request by request.
+are the very next words that were sent, then the answer is on its way or here already. If they are not, the submission
+has done what this check never asked of it: the check begins anew (`Diverged`), the ordinary way, with a new worker.
 
 What a request holds of earlier answers cannot be sent ahead by value. It is named instead: ["q", k, keys] is what the
 k-th request was answered, or the part of it that these keys lead to. The worker keeps what it answered as a copy, just
@@ -33,6 +33,10 @@ Words: TypeAlias = tuple[bytes, bytes]  # the text of a frame without the id of 
 MOST_BYTES = 8 << 20  # of the requests of one check: the worker holds them all
 MOST_CALLS = 20_000
 SIMPLE = frozenset({type(None), bool, int, float, str, bytes, complex})
+
+
+class Diverged(BaseException):
+    """A check asks something else than was sent ahead. Ends the check, so no `except Exception` of it may stop this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +234,7 @@ class Ahead:
     def transcript(self, receive: Callable[[], Frame]) -> bytes:
         """A digest of what all answers say; empty if something comes that is no answer, or too much to be kept.
 
-        It is also empty once a request raises: most likely the check fails there, and what else was sent is forgotten.
+        It is also empty once a request raises: most likely the check fails there.
         """
         total, size = hashlib.sha256(), 0
         for number in range(len(self._plan.words)):

@@ -115,21 +115,6 @@ class Call:
         self._id, self.open = sent, True
         return self._answer()
 
-    def forget(self) -> None:
-        """Have the worker forget what was sent ahead; returns when it is through with what it had begun.
-
-        Raises: TimeoutError, Closed, WireError.
-        """
-        self._channel.send(pack(["forget", self._id, [], [], {}], []), self._deadline.at)
-        while True:
-            self._channel.more_time = self._deadline.later
-            tree, _ = self._channel.receive(self._deadline.at)
-            match tree:
-                case [_, self._id, *_]:
-                    return
-                case ["callback", str(call), *_]:
-                    self._channel.send(pack(["raise", call, []], []), self._deadline.at)
-
     def _answer(self) -> Any:
         while True:
             self._channel.more_time = self._deadline.later  # a call from within a callback has set its own

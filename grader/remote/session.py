@@ -9,7 +9,7 @@ from typing import Any
 
 from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
 from grader.model import Cell, Limits
-from grader.remote.ahead import Ahead, Plan, Recorder
+from grader.remote.ahead import Ahead, Diverged, Plan, Recorder
 from grader.remote.call import Call
 from grader.remote.deadline import Deadline
 from grader.remote.numbers import Numbers
@@ -126,18 +126,7 @@ class Session:
         if self._recorder is not None:
             self._recorder.example()
         if self._ahead is not None and not self._ahead.example(number):
-            self.forget()
-
-    def forget(self) -> None:
-        """From now on, the check makes its requests itself; what was sent ahead is not to be answered any more."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is None or ahead.over or self._process is None or self._numbers is None:
-            return
-        deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
-        try:
-            Call(self._process.channel, self._numbers, deadline).forget()
-        except (TimeoutError, Closed, WireError):
-            self.close()
+            raise Diverged
 
     @contextmanager
     def stand_in(self, functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
@@ -151,7 +140,9 @@ class Session:
         try:
             yield
         finally:
-            self.forget()
+            if self._ahead is not None and not self._ahead.over:
+                self.close()  # it is at work on what nobody asks any more
+            self._ahead = None
             self.replaced = NOTHING
             if self._numbers is not None:
                 self._numbers.revoke()
@@ -211,7 +202,9 @@ class Session:
         message, buffers = call.ask(kind, names, args, kwargs)
         sent = "" if call.torn else ahead.expects(message, buffers)
         if not sent:
-            self.forget()
+            if not ahead.over:
+                raise Diverged
+            self._ahead = None
             return self.request(kind, names, args, kwargs)
         value = None
         try:

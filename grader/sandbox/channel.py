@@ -100,23 +100,14 @@ class Channel:
 
     def ended(self) -> bool:
         """Whether the other side has hung up, and left nothing to read."""
-        return not self._unread() and self._peek() == b""
-
-    def pending(self) -> bool:
-        """Whether there is something to read, if only the end."""
-        return self._unread() or self._peek() is not None
-
-    def _unread(self) -> bool:
-        return bool(self._put_back) or self._start != self._stop
-
-    def _peek(self) -> bytes | None:
-        """The next byte that the system has; none of it at the end, None if it has none yet."""
+        if self._put_back or self._start != self._stop:
+            return False
         try:
-            return self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return not self._end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return None
+            return False
         except OSError:
-            return b""
+            return True
 
     def close(self) -> None:
         self._end.close()

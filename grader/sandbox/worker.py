@@ -12,7 +12,6 @@ arguments, by place and by name:
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
     ["ahead", id, [n, kept], [], {}]            nor has this: the next n requests are answered one after the other
-    ["forget", id, [], [], {}]                  ... but those not begun are never answered
 A request among those of "ahead" may hold ["q", k, keys] for what the k-th of them was answered, or a part of that, if
 k is among the kept.
 and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number,
@@ -74,7 +73,7 @@ class Worker:
         """Answer until the other side hangs up."""
         with suppress(Closed):
             while True:
-                if self._waiting and not self._channel.pending():
+                if self._waiting:
                     self._keep(self._next, self._answer(*self._waiting.popleft()))
                     self._next += 1
                 else:
@@ -152,14 +151,9 @@ class Worker:
         return Decoder(memoryview(data), self.resolve).decode(tree)
 
     def _ahead(self, names: list[Any], kwargs: dict[str, Any]) -> None:
-        self._forget([], {})
         count, self._kept, self._next = names[0], set(names[1]), 0
-        self._waiting.extend(self._channel.receive() for _ in range(count))
-
-    def _forget(self, args: list[Any], kwargs: dict[str, Any]) -> None:
-        self._waiting.clear()
-        self._kept.clear()
         self._answers.clear()
+        self._waiting.extend(self._channel.receive() for _ in range(count))
 
     def _operator(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         function = getattr(operator, name, None) or getattr(builtins, name)
@@ -239,9 +233,6 @@ class Worker:
         self._channel.send(pack(*scope.ask(number, args, kwargs)))
         while True:
             tree, data = self._channel.receive()
-            if tree[0] == "forget":  # answered when this call is through
-                self._waiting = deque([(tree, data)])
-                continue
             if tree[1] != scope.call:
                 self._answer(tree, data)
                 continue
@@ -257,7 +248,6 @@ KINDS: dict[str, Callable[..., Any]] = {
     "get": Worker._get,
     "set": Worker._set,
     "operator": Worker._operator,
-    "forget": Worker._forget,
 }
 SILENT: dict[str, Callable[..., None]] = {
     "stand_in": Worker._stand_in,
