@@ -58,7 +58,7 @@ class Local:
         """None is kept."""
         return b""
 
-    def skip(self) -> None:
+    def abandon(self) -> None:
         """Likewise."""
 
     def example(self, number: int) -> None:

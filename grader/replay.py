@@ -29,7 +29,7 @@ class Subject(Protocol):
     def note(self, recorder: Recorder | None) -> None: ...
     def expect(self, plan: Plan) -> None: ...
     def transcript(self) -> bytes: ...
-    def skip(self) -> None: ...
+    def abandon(self) -> None: ...
     def example(self, number: int) -> None: ...
     def close(self) -> None: ...
 
@@ -88,7 +88,7 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
         subject.expect(taped.plan)
         transcript = b"" if taped.plan.calls_back else subject.transcript()
         if transcript in passed:
-            subject.skip()
+            subject.abandon()
             return True
     try:
         failing = _run(function, given, taped.examples, subject)
@@ -99,7 +99,7 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
         if transcript and len(passed) < TRANSCRIPTS:
             passed.add(transcript)
         return True
-    subject.close()  # what fails again fails without remembering the first time
+    subject.abandon()
     example, error = failing
     if example.choices:
         with _starting_from(function, example):

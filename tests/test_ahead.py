@@ -659,7 +659,7 @@ class TestTranscripts:
                 with session.stand_in({}):
                     session.expect(plan)
                     assert session.transcript()
-                    session.skip()
+                    session.abandon()
             assert session.module.double(4) == 8
         finally:
             session.close()
@@ -701,7 +701,7 @@ class TestTranscripts:
     def test_without_requests_that_were_sent_there_is_none(self):
         session = open_session()
         assert session.transcript() == b""
-        session.skip()
+        session.abandon()
         session.close()
 
 

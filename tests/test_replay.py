@@ -29,8 +29,8 @@ class Subject:
     def transcript(self):
         return self.answers
 
-    def skip(self):
-        self.told.append("skip")
+    def abandon(self):
+        self.told.append("abandon")
 
     def begin(self):
         self.told.append("begin")
@@ -198,7 +198,7 @@ class TestPassing:
             subject = Subject(answers)
             assert within(function, lambda subject=subject: play(tape, "x", function, {"hw": abs}, subject))
             assert bool(seen) == looked
-            assert ("skip" in subject.told) == (not looked)
+            assert ("abandon" in subject.told) == (not looked)
             seen.clear()
 
     def test_answers_that_failed_are_always_looked_at(self):
@@ -208,7 +208,7 @@ class TestPassing:
             subject = Subject(b"wrong")
             with pytest.raises(AssertionError):
                 within(function, lambda s=subject: play(tape, "x", function, {"hw": lambda x: None}, s))
-            assert "skip" not in subject.told
+            assert "abandon" not in subject.told
 
     def test_answers_given_between_calls_of_ours_are_always_looked_at(self):
         function, seen = check()

@@ -54,6 +54,7 @@ class Session:
         self._record = Record()
         self._recorder: Recorder | None = None
         self._ahead: Ahead | None = None  # what was sent, and not asked for yet
+        self._all_here = False  # whether all answers to that were received
         self._asking = self._changed = self._called_back = False
 
     @property
@@ -86,7 +87,7 @@ class Session:
         self._start()
         assert self._process is not None
         assert self._numbers is not None
-        self._ahead = Ahead(plan)
+        self._ahead, self._all_here = Ahead(plan), False
         deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
         try:
             self._process.channel.send(self._numbers.news(self.replaced) + self._ahead.frames(), deadline.at)
@@ -109,17 +110,23 @@ class Session:
             return frames[-1]
 
         try:
-            return self._ahead.transcript(receive)
+            digest = self._ahead.transcript(receive)
+            self._all_here = bool(digest)
+            return digest
         except (TimeoutError, Closed, WireError):  # the check gets there itself, and is told of it then
             return b""
         finally:
             channel.put_back(frames)
 
-    def skip(self) -> None:
-        """Nobody will look at the answers of which `transcript` gave the digest."""
-        if self._process is not None:
+    def abandon(self) -> None:
+        """The check is through with what was sent ahead; a worker that is still at work on it is ended."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or ahead.over or self._process is None:
+            return
+        if self._all_here:
             self._process.channel.drop()
-        self._ahead = None
+        else:
+            self.close()
 
     def example(self, number: int) -> None:
         """The check goes on to this example."""
@@ -140,9 +147,7 @@ class Session:
         try:
             yield
         finally:
-            if self._ahead is not None and not self._ahead.over:
-                self.close()  # it is at work on what nobody asks any more
-            self._ahead = None
+            self.abandon()
             self.replaced = NOTHING
             if self._numbers is not None:
                 self._numbers.revoke()

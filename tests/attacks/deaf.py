@@ -1,6 +1,6 @@
 """Answers, and reads no further question.
 
-outcome: timeout
+outcome: timeout | passed timeout
 says: did not return within
 """
 
