@@ -1,6 +1,6 @@
-"""Answers, and reads no further question.
+"""Answers, and reads no further question, not even those that lie ready.
 
-outcome: timeout | passed timeout
+outcome: timeout
 says: did not return within
 """
 
@@ -8,5 +8,6 @@ import time
 
 
 def double(x):
+    worker()._waiting.clear()
     worker()._channel.receive = lambda deadline=None: time.sleep(10_000)
     return honest(x)
