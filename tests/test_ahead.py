@@ -1,7 +1,6 @@
 """Requests that are sent before a check makes them: what comes of it is what comes of asking one by one."""
 
 import json
-import select
 import socket
 import threading
 from contextlib import suppress
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from grader.errors import SubmissionCrashed, SubmissionTimeout
 from grader.model import Cell, Limits
-from grader.remote import Call, Recorder, Session, SubmissionRaised, ahead
+from grader.remote import Call, Diverged, Recorder, Session, SubmissionRaised, ahead
 from grader.remote import session as session_module
 from grader.remote.ahead import Ahead, Answers, Plan
 from grader.sandbox.channel import Channel, Closed
@@ -82,20 +81,30 @@ def plan_of(check, source=SOURCE, *, examples=1, stand_ins=None):
 
 
 def run(check, session, examples=1):
-    """What a check returns, example by example, or what it raises."""
+    """What a check returns, example by example, or what it raises; anew if it asks something else than was sent."""
     said = []
-    for number in range(examples):
-        session.example(number)
-        try:
-            said.append(repr(check(session.module)))
-        except BaseException as error:
-            said.append(f"{type(error).__mro__[1:3]} {error}")
+    try:
+        for number in range(examples):
+            session.example(number)
+            said.append(outcome(check, session))
+    except Diverged:
+        session.close()
+        return run(check, session, examples)
     return said
+
+
+def outcome(check, session):
+    try:
+        return repr(check(session.module))
+    except Diverged:
+        raise
+    except BaseException as error:
+        return f"{type(error).__mro__[1:3]} {error}"
 
 
 @dataclass
 class Played:
-    """What a check said when it was played, and which requests it made itself."""
+    """What a check said when it was played, which requests it made itself, and whether all those sent were made."""
 
     said: list[str]
     asked: list[str]
@@ -287,11 +296,11 @@ class TestOtherSubmissions:
         played = play(lambda hw: hw.use(hw.pair(np.arange(3.0))[1]), source)
         assert (played.asked, played.over) == ([], True)
 
-    def test_one_that_answers_something_else_is_asked_by_what_it_answered(self, play):
+    def test_one_that_answers_something_else_is_asked_anew_by_what_it_answered(self, play):
         source = SOURCE.replace("return 2 * x", "return 3 * x")
         played = play(lambda hw: (hw.echo(1), hw.double(hw.double(1)), hw.double(2)), source)
         assert played.said == ["(1, 9, 6)"]
-        assert (played.asked, played.over) == (["double", "double"], False)
+        assert (played.asked, played.over) == (["work", "echo", "double", "double", "double"], False)
 
     def test_one_with_too_short_an_answer_costs_the_request_that_needs_the_rest(self, play):
         source = SOURCE.replace('return 2 * x, {"x": x, "list": [1.0, 2.0]}', "return (2 * x,)")
@@ -308,7 +317,8 @@ class TestOtherSubmissions:
 
         assert play(check, source).asked == []
         played = play(lambda hw: (hw.echo(5), hw.double(1), hw.echo(6)), source, examples=2)
-        assert "mine" in played.said[0]
+        assert ["mine" in said for said in played.said] == [True, True]
+        assert played.asked == ["work", "echo", "double", "echo", "double"]
 
     def test_one_that_lacks_a_function_is_told_so(self, play):
         played = play(lambda hw: hw.double(1), SOURCE.replace("def double", "def dubble"))
@@ -323,7 +333,7 @@ class TestOtherSubmissions:
 
         played = play(check, source)
         assert played.said == ["(array([4., 4.]), array([4., 4.]), array([4., 4.]))"]
-        assert played.asked == ["double"]
+        assert played.asked == ["work", "double", "double"]
 
     def test_a_check_that_ends_early_leaves_nothing_behind(self, asked):
         def check(hw):
@@ -337,7 +347,11 @@ class TestOtherSubmissions:
             for number in range(3):
                 with session.stand_in({"square": lambda x: 0}):
                     session.expect(plan)
-                    assert run(check, session) == ["None"]
+                    process = session._process
+                    session.example(0)
+                    assert check(session.module) is None
+                assert session._process is None
+                assert process.exit_text()
                 assert session.module.double(number) == 3 * number
         finally:
             session.close()
@@ -361,7 +375,7 @@ class TestOtherSubmissions:
             return hw.double(x), hw.double(1)
 
         played = play(check, source)
-        assert played.asked == ["double", "double"]
+        assert played.asked == ["work", "array", "double", "double"]
         assert played.said == ["(array([100.,   0.,   0.]), 2)"]
 
 
@@ -473,7 +487,7 @@ def follow(program, hw):
 @settings(max_examples=60, deadline=None)
 @given(program=st.lists(steps, min_size=2, max_size=10), reference=bits, submission=bits)
 def test_whatever_is_passed_on_and_changed_by_whom_the_check_sees_what_it_would_see(program, reference, submission):
-    """But for what a submission keeps in its module: what was begun and is then forgotten has left its traces there."""
+    """What a submission keeps in its module makes no difference: what begins anew does so with a new worker."""
     check = lambda hw: follow(program, hw)  # noqa: E731
     plan, _ = plan_of(check, PROGRAM % (reference,))
     said = []
@@ -483,10 +497,9 @@ def test_whatever_is_passed_on_and_changed_by_whom_the_check_sees_what_it_would_
             if sent is not None:
                 session.expect(sent)
             said.append(run(check, session))
-            kept = session._ahead is None and "bump" in dict.fromkeys(name for name, *_ in program)
         finally:
             session.close()
-    assert said[0] == said[1] or kept
+    assert said[0] == said[1]
 
 
 class TestWhatCannotBeSentAhead:
@@ -536,21 +549,57 @@ class TestWhatCannotBeSentAhead:
         assert plan_of(lambda hw: 5) == (None, "")
 
 
-class TestForgetting:
-    def test_while_a_stand_in_is_being_called_back(self, play):
-        source = SOURCE.replace("return 2 * x", "return 3 * x")
+class TestDiverging:
+    """A check that asks something else than was sent begins anew, with a new worker."""
 
+    THREE = SOURCE.replace("return 2 * x", "return 3 * x")
+
+    def test_no_handler_of_the_check_stops_it(self, play):
+        handled = []
+
+        def check(hw):
+            number = hw.double(1)
+            try:
+                return hw.echo(number)
+            except Exception:
+                handled.append("except")
+            finally:
+                with suppress(Exception):
+                    hw.echo(number)
+
+        assert not issubclass(Diverged, Exception)
+        assert play(check, self.THREE).said == ["3"]
+        assert handled == []
+
+    def test_the_worker_is_a_new_one_and_remembers_nothing(self, play):
+        source = self.THREE + "\nseen = []\ndef remember(x):\n    seen.append(x)\n    return len(seen)"
+        reference = source.replace("return 3 * x", "return 2 * x")
+
+        def check(hw):
+            return hw.remember(5), hw.remember(hw.double(1)), hw.remember(6)
+
+        played = play(check, source, reference=reference)
+        assert played.said == ["(1, 2, 3)"]
+        assert played.asked == ["work", "remember", "double", "remember", "remember"]
+
+    def test_stand_ins_stand_in_there_too(self, play):
+        check = lambda hw: (hw.echo(hw.double(1)), hw.squares(2))  # noqa: E731
+        played = play(check, self.THREE, stand_ins={"square": lambda x: 10 * x})
+        assert played.said == ["(3, 50)"]
+        assert played.asked[0] == "work"
+
+    def test_while_a_stand_in_is_being_called_back(self, play):
         def check(hw):
             hw.double(1) == 2 and hw.echo(1)
             return hw.squares(hw.double(1)), hw.squares(2)
 
-        played = play(check, source, stand_ins={"square": lambda x: 10 * x})
+        played = play(check, self.THREE, stand_ins={"square": lambda x: 10 * x})
         assert played.said == ["(70, 50)"]
         assert not played.over
 
-    def test_of_a_submission_that_survives_what_it_is_told_then(self, play):
-        """The call that lies ready is ended by an exception, and what it does after that counts for nothing."""
-        source = SOURCE.replace("return 2 * x", "return 3 * x").replace(
+    def test_of_a_submission_that_calls_a_stand_in_again_and_again(self, play):
+        """The call that lies ready is never answered, and what it does counts for nothing."""
+        source = self.THREE.replace(
             "def squares(x): return square(x) + square(x + 1)",
             "def squares(x):\n    for _ in range(5):\n        try: return square(x) + square(x + 1)\n        except Exception: pass",
         )
@@ -558,6 +607,22 @@ class TestForgetting:
             lambda hw: (hw.squares(hw.double(1)), hw.double(4)), source, stand_ins={"square": lambda x: 10 * x}
         )
         assert played.said == ["(70, 12)"]
+
+    def test_objects_of_the_worker_that_is_gone_are_lost(self):
+        plan, _ = plan_of(lambda hw: (hw.make(1), hw.echo(hw.double(1))))
+        session = open_session(self.THREE)
+        try:
+            with session.stand_in({}):
+                session.expect(plan)
+                session.example(0)
+                thing = session.module.make(1)
+                with pytest.raises(Diverged):
+                    session.module.echo(session.module.double(1))
+                session.close()
+                with pytest.raises(SubmissionCrashed, match="was lost"):
+                    session.module.echo(thing)
+        finally:
+            session.close()
 
     def test_stand_ins_do_no_work_for_calls_that_lie_ready_when_their_check_is_over(self):
         worked = []
@@ -577,35 +642,108 @@ class TestForgetting:
             session.close()
 
     def test_an_example_that_asked_less_than_the_last_time(self, play):
-        source = SOURCE.replace("return 2 * x", "return 3 * x")
-
         def check(hw):
             return hw.double(1) == 2 and (hw.echo(1), hw.echo(2))
 
-        played = play(check, source, examples=3)
+        played = play(check, self.THREE, examples=3)
         assert played.said == ["False"] * 3
-        assert played.asked == ["double", "double"]
+        assert played.asked == ["work", "double", "double", "double"]
+
+    def test_the_last_example_that_asked_less_than_the_last_time_has_an_end_all_the_same(self, play):
+        def check(hw):
+            return hw.double(1) == 2 and (hw.echo(1), hw.echo(2))
+
+        played = play(check, self.THREE)
+        assert (played.said, played.asked, played.over) == (["False"], [], False)
 
     def test_an_example_that_asks_more_than_the_last_time(self, play):
-        source = SOURCE.replace("return 2 * x", "return 3 * x")
-
         def check(hw):
             return hw.double(1) == 2 or (hw.echo(1), hw.echo(2))
 
-        assert play(check, source).said == ["(1, 2)"]
-        assert play(check, source, examples=2).said == ["(1, 2)"] * 2
+        played = play(check, self.THREE, examples=2)
+        assert played.said == ["(1, 2)"] * 2
+        assert played.asked == ["work", "double", "echo", "echo", "double", "echo", "echo"]
 
-    def test_when_there_is_nothing_to_forget_nothing_happens(self):
-        session = open_session()
-        session.forget()
+    def test_what_the_last_example_asks_after_all_that_was_sent_is_asked_of_the_same_worker(self, play):
+        def check(hw):
+            return hw.double(1) == 2 or (hw.echo(1), hw.echo(2))
+
+        played = play(check, self.THREE)
+        assert (played.said, played.asked, played.over) == (["(1, 2)"], ["echo", "echo"], True)
+
+
+class TestUnasked:
+    """What was sent, and is asked by nobody when its check is over."""
+
+    @pytest.fixture
+    def leave(self):
+        """Runs a check that makes the first of its two requests only: the session, and the worker that was left."""
+        sessions = []
+
+        def left(source, first, second, stand_ins=None, **limits):
+            plan, _ = plan_of(lambda hw: (first(hw), second(hw)), stand_ins=stand_ins)
+            session = open_session(source, **limits)
+            sessions.append(session)
+            session.begin()
+            with session.stand_in(stand_ins or {}):
+                session.expect(plan)
+                session.example(0)
+                first(session.module)
+                process = session._process
+            return session, process
+
+        yield left
+        for session in sessions:
+            session.close()
+
+    @pytest.mark.parametrize("body", ["while True: pass", "return x", "import os; os._exit(3)"])
+    def test_its_worker_is_ended_and_the_next_check_has_a_new_one(self, leave, body):
+        source = f"{SOURCE}\ndef echo(x):\n    {body}\n"
+        session, process = leave(source, lambda hw: hw.double(1), lambda hw: hw.echo(1))
+        assert session._process is None
+        assert process.exit_text()
+        session.begin()
+        with session.stand_in({}):
+            assert session.module.double(3) == 6
+            assert session._process is not process
+
+    def test_the_next_check_finds_no_trace_of_it(self, leave):
+        source = SOURCE + "\nseen = []\ndef echo(x):\n    seen.append(x)\n    return seen"
+        session, _ = leave(source, lambda hw: hw.double(1), lambda hw: hw.echo(1))
+        assert session.module.echo(2) == [2]
+
+    def test_a_worker_that_waits_for_a_stand_in_is_ended(self, leave):
+        stand_ins = {"square": lambda x: x}
+        session, process = leave(SOURCE, lambda hw: hw.double(1), lambda hw: hw.squares(2), stand_ins)
+        assert process.exit_text()
+        assert session.module.squares(2) == 13
+
+    def test_when_all_was_asked_the_worker_goes_on(self):
         plan, _ = plan_of(lambda hw: hw.double(1))
-        session.expect(plan)
-        session.example(0)
-        assert session.module.double(1) == 2
-        session.forget()
-        assert session.module.double(2) == 4
-        session.close()
-        session.forget()
+        session = open_session()
+        try:
+            with session.stand_in({}):
+                session.expect(plan)
+                session.example(0)
+                assert session.module.double(1) == 2
+                process = session._process
+            assert session.module.double(2) == 4
+            assert session._process is process
+        finally:
+            session.close()
+
+    def test_a_check_that_fails_leaves_nothing_behind_either(self):
+        plan, _ = plan_of(lambda hw: (hw.double(1), hw.double(2)))
+        session = open_session()
+        try:
+            with suppress(AssertionError), session.stand_in({}):
+                session.expect(plan)
+                session.example(0)
+                assert session.module.double(1) == 3
+            assert session._process is None
+            assert session.module.double(2) == 4
+        finally:
+            session.close()
 
 
 def doubles(hw):
@@ -727,24 +865,6 @@ class TestEnds:
             with pytest.raises(SubmissionCrashed):
                 session.module.double(2)
             assert session.module.double(3) == 3
-        finally:
-            session.close()
-
-    def test_a_worker_that_hangs_in_what_is_to_be_forgotten_is_ended(self, asked):
-        hangs = "\ndef squares(x):\n    try: square(x)\n    except Exception:\n        while True: pass"
-        stand_ins = {"square": lambda x: x}
-        plan, _ = plan_of(lambda hw: hw.squares(2), stand_ins=stand_ins)
-        session = open_session(SOURCE + hangs, call_seconds=0.4)
-        try:
-            with session.stand_in(stand_ins):
-                session.expect(plan)
-                session.example(0)
-                process = session._process
-                assert select.select([process.channel._end], [], [], 20)[0]  # it calls back, so it has begun
-                session.forget()
-                assert session._process is None
-                assert process.exit_text()
-                assert session.module.double(3) == 6
         finally:
             session.close()
 
@@ -877,34 +997,23 @@ class TestHostileWorkers:
         with pytest.raises(SubmissionTimeout, match="double did not return"):
             CHECK[0](session.module)
 
-    def test_what_lies_ready_is_thrown_away_with_what_is_forgotten(self, hostile):
-        """The answer to a request that the check did not make is not taken for that of one that it makes."""
-        session, _ = hostile({"ahead": [FIRST, SECOND], "forget": [["ok", 0, [], None]], "call": [["ok", 0, [], 77]]})
-        assert session.module.double(9) == 77
-
-    def test_one_that_never_acknowledges_is_ended_and_another_one_is_asked(self, hostile):
-        session, processes = hostile({"ahead": [FIRST, SECOND], "call": [["ok", 0, [], 77]]}, call_seconds=0.3)
-        first = session._process
-        assert session.module.double(9) == 77
-        assert session._process is not first
-        assert processes == [first, session._process]
-
     @pytest.mark.parametrize(
-        "answer", [[["ok", "0" * 16, [], None]], [["callback", 1, [], 0, [], {}]], [[]], [5], ["text"], [{"a": 1}]]
+        "answers", [[], [FIRST], [FIRST, SECOND], [["callback", 0, [], 0, [], {}]], [["ok", "0" * 16, [], 77]]]
     )
-    def test_one_that_acknowledges_with_nonsense_is_ended_and_another_one_is_asked(self, hostile, answer):
-        nonsense = [part if isinstance(part, list) else [part] for part in answer]
-        session, processes = hostile({"forget": nonsense, "call": [["ok", 0, [], 77]]}, call_seconds=0.3)
+    def test_what_lies_ready_is_not_taken_for_the_answer_to_another_request(self, hostile, answers):
+        session, processes = hostile({"ahead": answers, "call": [["ok", 0, [], 77]]})
+        with pytest.raises(Diverged):
+            session.module.double(9)
+        session.close()
+        assert session.module.double(9) == 77
+        assert [process.heard for process in processes] == [["load", "ahead"], ["load", "call"]]
+
+    def test_what_lies_ready_is_gone_when_its_check_is_over(self, hostile):
+        session, processes = hostile({"ahead": [FIRST, SECOND, SECOND], "call": [["ok", 0, [], 77]]})
+        with session.stand_in({}):
+            assert session.module.double(1) == 2
         assert session.module.double(9) == 77
         assert len(processes) == 2
-
-    def test_an_acknowledgement_before_its_time_is_none(self, hostile):
-        """Nobody can know the id of it, and what is sent after it ends the worker."""
-        acknowledged = ["ok", 0, [], None]
-        session, processes = hostile({"forget": [acknowledged, acknowledged], "call": [["ok", 0, [], 77]]})
-        with pytest.raises(SubmissionCrashed, match="an answer belongs to no call"):
-            session.module.double(9)
-        assert len(processes) == 1
 
     def test_ids_differ_from_check_to_check(self):
         plan, _ = plan_of(*CHECK)

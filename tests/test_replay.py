@@ -1,17 +1,20 @@
 """Checks that are played from the tape: the verdict is that of the ordinary way."""
 
 import functools
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, note, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 from grader import replay
 from grader.errors import NotStarted, SubmissionCrashed, SubmissionTimeout
 from grader.hypothesis_run import EXAMPLES, configured
-from grader.remote import Plan, Recorder
+from grader.model import Cell, Limits
+from grader.remote import Diverged, Plan, Recorder, Session
 from grader.replay import is_drawn, play, record
 from grader.run import guard
 from grader.tape import NO_ARGUMENTS, Tape, Taped
@@ -20,11 +23,11 @@ PLAN = Plan(words=((b"", b""),), starts=(0,), calls_back=False, named=frozenset(
 
 
 class Subject:
-    """A submission that writes down what it is told."""
+    """A submission that writes down what it is told, and is asked something else than was sent at one example."""
 
-    def __init__(self, answers=b""):
+    def __init__(self, answers=b"", diverges=None):
         self.told = []
-        self.answers = answers
+        self.answers, self.diverges = answers, diverges
 
     def transcript(self):
         return self.answers
@@ -43,9 +46,11 @@ class Subject:
 
     def example(self, number):
         self.told.append(number)
+        if number == self.diverges:
+            raise Diverged
 
-    def forget(self):
-        self.told.append("forget")
+    def close(self):
+        self.told.append("close")
 
 
 def within(function, action):
@@ -307,13 +312,13 @@ class TestFailing:
         confirmed = seen.index(first, seen.index(first) + 1)
         assert seen[:confirmed] == [one.values()["x"] for one in made.examples][:confirmed]
 
-    def test_what_was_sent_ahead_is_forgotten_before_another_look(self):
+    def test_the_worker_is_ended_before_another_look(self):
         function, _ = check()
         subject = Subject()
         made = Taped(examples=taped(function, abs).examples, plan=PLAN)
         with pytest.raises(AssertionError):
             played(made, function, lambda x: None, subject)
-        assert subject.told == [PLAN, 0, "forget"]
+        assert subject.told == [PLAN, 0, "close"]
 
     def test_a_check_that_changes_its_arguments_fails_on_what_was_drawn(self):
         made = taped(changes_its_argument, max)
@@ -321,27 +326,30 @@ class TestFailing:
             lambda: ordinarily(changes_its_argument, min)
         )
 
-    def test_a_plain_check_that_fails_is_left_to_the_ordinary_way(self):
-        calls = []
+    def test_a_plain_check_that_fails_is_confirmed_by_a_new_worker(self):
+        subject, calls = Subject(), []
 
         def test(hw):
-            calls.append(1)
-            assert hw(1) == 1
+            calls.append("close" in subject.told)
+            assert hw(1) == 1, "wrong"
 
         made = taped(test, abs)
         calls.clear()
-        assert played(made, test, lambda x: 0) is False
-        assert calls == [1]
+        assert message_of(lambda: played(made, test, lambda x: 0, subject)) == "wrong"
+        assert calls == [False, True]
 
-    def test_an_explicit_example_that_fails_is_left_to_the_ordinary_way(self):
+    def test_an_explicit_example_that_fails_is_confirmed_by_a_new_worker(self):
         function, seen = check()
         function = example(x=12345)(function)
         made = taped(function, abs)
         seen.clear()
-        assert played(made, function, lambda x: 0 if x == 12345 else abs(x)) is False
-        assert seen == [12345]
+        subject = Subject()
+        said = message_of(lambda: played(made, function, lambda x: 0 if x == 12345 else abs(x), subject))
+        assert said == "wrong for 12345"
+        assert set(seen) == {12345}
+        assert subject.told == [0, "close"]
 
-    def test_a_failure_that_does_not_come_again_is_left_to_the_ordinary_way(self):
+    def test_a_failure_that_does_not_come_again_is_one(self):
         """Such as that of a submission which remembers something from one request to the next."""
         function, _ = check()
         made = taped(function, abs)
@@ -351,9 +359,41 @@ class TestFailing:
             calls.append(x)
             return None if len(calls) == 3 else abs(x)
 
-        assert played(made, function, once) is False
+        with pytest.raises(FlakyFailure) as caught:
+            played(made, function, once)
         assert len(calls) == 4
-        assert ordinarily(function, once) is None
+        (first,) = caught.value.exceptions
+        assert str(first).startswith(f"wrong for {calls[2]}")
+
+    def test_a_failure_of_a_plain_check_that_does_not_come_again_is_one(self):
+        def test(hw):
+            assert hw(1) == 1, "wrong"
+
+        made = taped(test, abs)
+        answers = iter([0, 1])
+        with pytest.raises(FlakyFailure) as caught:
+            played(made, test, lambda x: next(answers))
+        assert [str(error).split("\n")[0] for error in caught.value.exceptions] == ["wrong"]
+        assert next(answers, None) is None
+
+    def test_a_failure_of_an_explicit_example_that_does_not_come_again_is_one(self):
+        function, _ = check()
+        function = example(x=12345)(function)
+        made = taped(function, abs)
+        calls = []
+        with pytest.raises(FlakyFailure):
+            played(made, function, lambda x: calls.append(x) or (abs(x) if len(calls) > 1 else None))
+        assert len(calls) > 1
+
+    def test_what_failed_once_has_not_passed_with_these_answers(self):
+        function, _ = check()
+        tape = Tape(checks={"x": Taped(examples=taped(function, abs).examples, plan=PLAN)})
+        answers = iter([None])
+        with pytest.raises(FlakyFailure):
+            within(
+                function, lambda: play(tape, "x", function, {"hw": lambda x: next(answers, abs(x))}, Subject(b"same"))
+            )
+        assert tape.passed == {"x": set()}
 
     def test_a_failure_of_the_ordinary_way_alone_is_none_of_the_tapes(self):
         """The tape has all examples that decide; what the ordinary way tries only then has no say."""
@@ -433,11 +473,12 @@ class TestBudget:
         wrong, failed = self.stops_after(clock, 3)
         assert message_of(lambda: played(made, function, wrong)) == f"wrong for {min(failed[:3])}"
 
-    def test_what_was_not_confirmed_in_time_is_left_to_the_ordinary_way(self, clock, monkeypatch):
+    def test_the_first_failure_is_confirmed_whatever_the_clock_says(self, clock, monkeypatch):
         monkeypatch.setattr(replay, "SHRINKING", -1.0)
         function, _seen = check(x=st.integers(0, 100_000))
         made = taped(function, abs)
-        assert played(made, function, lambda x: -1) is False
+        first = made.examples[0].values()["x"]
+        assert message_of(lambda: played(made, function, lambda x: -1)) == f"wrong for {first}"
 
 
 @pytest.mark.parametrize("verdict", [NotStarted, SubmissionTimeout, SubmissionCrashed, KeyboardInterrupt])
@@ -486,6 +527,181 @@ class TestVerdicts:
         with pytest.raises(verdict, match="enough"):
             played(made, function, wrong)
         assert len(calls) == 3
+
+
+class TestDiverging:
+    """A check that asks something else than was sent ahead is settled the ordinary way."""
+
+    @pytest.mark.parametrize("at", [0, 1, EXAMPLES - 1])
+    def test_nothing_is_known_yet_and_the_worker_is_ended(self, at):
+        function, seen = check()
+        made = Taped(examples=taped(function, abs).examples, plan=PLAN)
+        seen.clear()
+        subject = Subject(b"answers", diverges=at)
+        tape = Tape(checks={"x": made})
+        assert within(function, lambda: play(tape, "x", function, {"hw": abs}, subject)) is False
+        assert subject.told == [PLAN, *range(at + 1), "close"]
+        assert len(seen) == at
+        assert tape.passed == {"x": set()}
+
+    def test_in_a_request_no_handler_of_the_check_stops_it(self):
+        handled = []
+
+        def test(hw):
+            with suppress(Exception):
+                hw(1)
+            with pytest.raises(Exception):  # noqa: B017
+                hw(1)
+            handled.append(1)
+
+        def diverges(x):
+            raise Diverged
+
+        subject = Subject()
+        assert played(Taped(examples=(NO_ARGUMENTS,), plan=PLAN), test, diverges, subject) is False
+        assert handled == []
+        assert subject.told == [PLAN, 0, "close"]
+
+
+SOURCE = """
+calls, seen = [], set()
+def norm(x):
+    calls.append(x)
+    first = x not in seen
+    seen.add(x)
+    return %s
+def same(x): return x
+def asked(): return len(calls)
+"""
+
+
+@given(x=st.integers(0, 1000))
+def drawn(hw, x):
+    assert hw.norm(x) == x, f"wrong for {x}"
+
+
+@given(x=st.integers(0, 1000))
+def drawn_and_passed_on(hw, x):
+    assert hw.same(hw.norm(x)) == x, f"wrong for {x}"
+
+
+def plain(hw):
+    for x in (3, 4, 5, 6):
+        assert hw.norm(x) == x, f"wrong for {x}"
+
+
+def plain_and_passed_on(hw):
+    for x in (3, 4, 5, 6):
+        assert hw.same(hw.norm(x)) == x, f"wrong for {x}"
+
+
+CHECKS = [drawn, drawn_and_passed_on, plain, plain_and_passed_on]
+
+
+@pytest.fixture
+def opened():
+    """Opens submissions; `norm` returns what an expression gives."""
+    sessions = []
+
+    def make(returned):
+        sessions.append(Session("work", (Cell(filename="work.py", source=SOURCE % returned),), Limits()))
+        return sessions[-1]
+
+    yield make
+    for session in sessions:
+        session.close()
+
+
+def perform(session, function, tape, *, recorded=False):
+    """What a whole check comes to, as it is run for pytest; whether it was settled from the tape."""
+    session.begin()
+    with session.stand_in({}):
+        given = {"hw": session.module}
+        if recorded:
+            return within(function, lambda: record(tape, "x", function, given, session))
+        if within(function, lambda: play(tape, "x", function, given, session)):
+            return True
+        within(function, lambda: function(**given))
+        return False
+
+
+@pytest.fixture(params=CHECKS, ids=lambda check: check.__name__)
+def on_tape(request, opened):
+    """A check, and a tape on which it is with all that it asks."""
+    tape = Tape()
+    perform(opened("x"), request.param, tape, recorded=True)
+    assert tape.checks["x"].plan is not None
+    return request.param, tape
+
+
+class TestSubmissionsThatRemember:
+    """... what they were asked: the verdict is that of the worker that was asked, or of a new one."""
+
+    def test_one_that_answers_rightly_passes(self, opened, on_tape):
+        assert perform(opened("abs(x)"), *on_tape) is True
+
+    @pytest.mark.parametrize(
+        "returned", ["-1 if first else x", "x if len(calls) > 1 else -1", "-1 if len(calls) % 2 else x"]
+    )
+    def test_one_that_answers_rightly_only_the_second_time_fails(self, opened, on_tape, returned):
+        with pytest.raises((AssertionError, FlakyFailure)):
+            perform(opened(returned), *on_tape)
+
+    @pytest.mark.parametrize("n", [1, 2, 3, 4])
+    def test_one_whose_nth_answer_is_wrong_fails(self, opened, on_tape, n):
+        with pytest.raises((AssertionError, FlakyFailure)):
+            perform(opened(f"-1 if len(calls) == {n} else x"), *on_tape)
+
+    @pytest.mark.parametrize("function", [plain, plain_and_passed_on], ids=lambda check: check.__name__)
+    def test_a_failure_is_told_by_a_new_worker_that_was_asked_nothing_before(self, opened, function):
+        tape, session = Tape(), opened("-1")
+        perform(opened("x"), function, tape, recorded=True)
+        session.names()
+        first = session._process
+        with pytest.raises(AssertionError, match="wrong for 3"):
+            perform(session, function, tape)
+        assert first.exit_text()
+        assert session.module.asked() == 1
+
+    def test_one_that_makes_the_check_ask_something_else_is_asked_anew(self, opened):
+        """What was sent ahead has left no trace: the worker that did it is gone."""
+
+        def looks_twice(hw):
+            if hw.norm(1) != 1:
+                assert hw.asked() == 1
+            hw.norm(2)
+
+        tape = Tape()
+        perform(opened("x"), looks_twice, tape, recorded=True)
+        session = opened("-x")
+        session.names()
+        first = session._process
+        assert perform(session, looks_twice, tape) is False
+        assert session._process is not first
+        assert session.module.asked() == 2
+
+
+class TestReferencesThatAskSomethingElseTheSecondTime:
+    def passes_on(self, hw):
+        hw.same(hw.asked())
+        assert hw.norm(1) == 1
+
+    @given(x=st.integers(0, 1000))
+    def passes_on_what_is_drawn(self, hw, x):
+        hw.same(hw.asked())
+        assert hw.norm(x) == x
+
+    @pytest.mark.parametrize("name", ["passes_on", "passes_on_what_is_drawn"])
+    def test_have_examples_and_no_plan(self, opened, name):
+        """Here it is what they remember, and the check passes all the same."""
+        function, tape, session = getattr(self, name), Tape(), opened("x")
+        perform(session, function, tape, recorded=True)
+        made = tape.checks["x"]
+        assert len(made.examples) == (EXAMPLES if is_drawn(function) else 1)
+        assert (made.plan, made.reason) == (None, replay.OTHERWISE)
+        assert perform(session, function, tape) is True
+        with pytest.raises(AssertionError):
+            perform(opened("-1"), function, tape)
 
 
 def test_the_number_of_examples_is_that_of_the_check():
