@@ -727,7 +727,10 @@ class TestUnasked:
                 session.example(0)
                 assert session.module.double(1) == 2
                 process = session._process
-            assert session.module.double(2) == 4
+            with session.stand_in({}):  # a check of which nothing was sent
+                for number in range(3):
+                    session.example(number)
+                    assert session.module.double(number) == 2 * number
             assert session._process is process
         finally:
             session.close()

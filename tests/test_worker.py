@@ -304,6 +304,11 @@ class TestAhead:
             )
             assert [answer[3] for answer in self.answers(client, 2)] == [["r", 0], ["l", value, value]]
 
+    def test_answers_to_the_last_ones_cannot_be_named_any_more(self, client):
+        self.send(client, [("call", "a", [0, "f"], [1])], [0])
+        self.send(client, [("call", "b", [0, "f"], [["q", 0, []]])], [])
+        assert [answer[:2] for answer in self.answers(client, 2)] == [["ok", "a"], ["error", "b"]]
+
     def test_a_worker_whose_checks_hang_up_meanwhile_ends(self, client):
         self.send(client, [("call", "a", [0, "calls"], [["k", 5], 3]), ("call", "b", [0, "f"], [1])], [])
         assert self.answers(client, 1)[0][:2] == ["callback", "a"]
