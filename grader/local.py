@@ -48,6 +48,13 @@ class Local:
     def close(self) -> None:
         """Nothing to end."""
 
+    def anew(self) -> None:
+        """Likewise."""
+
+    def in_step(self) -> bool:
+        """Nothing was sent ahead."""
+        return True
+
     def note(self, recorder: object) -> None:
         """Calls in one process cost nothing, so none is made before its time."""
 

@@ -75,7 +75,9 @@ class Scene:
         self._listen(stack)
         self._enter(stack)
         self.assignment = load_assignment(self.course, "hw1")
-        self.grade(REFERENCE + "\n\nimport hypothesis\n\nimport torch\n")  # starts a server that has all that attacks import
+        self.grade(
+            REFERENCE + "\n\nimport hypothesis\n\nimport torch\n"
+        )  # starts a server that has all that attacks import
         self.honest = self.grade(REFERENCE)
         self.watch = Watch(self.root, self.mark, self.key, self.listeners)
 

@@ -49,8 +49,11 @@ class Subject:
         if number == self.diverges:
             raise Diverged
 
-    def close(self):
-        self.told.append("close")
+    def in_step(self):
+        return self.diverges is None
+
+    def anew(self):
+        self.told.append("anew")
 
 
 def within(function, action):
@@ -213,7 +216,7 @@ class TestPassing:
             subject = Subject(b"wrong")
             with pytest.raises(AssertionError):
                 within(function, lambda s=subject: play(tape, "x", function, {"hw": lambda x: None}, s))
-            assert "abandon" not in subject.told
+            assert 0 in subject.told
 
     def test_answers_given_between_calls_of_ours_are_always_looked_at(self):
         function, seen = check()
@@ -312,13 +315,13 @@ class TestFailing:
         confirmed = seen.index(first, seen.index(first) + 1)
         assert seen[:confirmed] == [one.values()["x"] for one in made.examples][:confirmed]
 
-    def test_the_worker_is_ended_before_another_look(self):
+    def test_what_was_sent_ahead_is_abandoned_before_another_look(self):
         function, _ = check()
         subject = Subject()
         made = Taped(examples=taped(function, abs).examples, plan=PLAN)
         with pytest.raises(AssertionError):
             played(made, function, lambda x: None, subject)
-        assert subject.told == [PLAN, 0, "close"]
+        assert subject.told == [PLAN, 0, "abandon"]
 
     def test_a_check_that_changes_its_arguments_fails_on_what_was_drawn(self):
         made = taped(changes_its_argument, max)
@@ -326,11 +329,11 @@ class TestFailing:
             lambda: ordinarily(changes_its_argument, min)
         )
 
-    def test_a_plain_check_that_fails_is_confirmed_by_a_new_worker(self):
+    def test_a_plain_check_that_fails_is_run_again(self):
         subject, calls = Subject(), []
 
         def test(hw):
-            calls.append("close" in subject.told)
+            calls.append("abandon" in subject.told)
             assert hw(1) == 1, "wrong"
 
         made = taped(test, abs)
@@ -338,7 +341,7 @@ class TestFailing:
         assert message_of(lambda: played(made, test, lambda x: 0, subject)) == "wrong"
         assert calls == [False, True]
 
-    def test_an_explicit_example_that_fails_is_confirmed_by_a_new_worker(self):
+    def test_an_explicit_example_that_fails_is_run_again(self):
         function, seen = check()
         function = example(x=12345)(function)
         made = taped(function, abs)
@@ -347,7 +350,7 @@ class TestFailing:
         said = message_of(lambda: played(made, function, lambda x: 0 if x == 12345 else abs(x), subject))
         assert said == "wrong for 12345"
         assert set(seen) == {12345}
-        assert subject.told == [0, "close"]
+        assert subject.told == [0, "abandon"]
 
     def test_a_failure_that_does_not_come_again_is_one(self):
         """Such as that of a submission which remembers something from one request to the next."""
@@ -540,7 +543,7 @@ class TestDiverging:
         subject = Subject(b"answers", diverges=at)
         tape = Tape(checks={"x": made})
         assert within(function, lambda: play(tape, "x", function, {"hw": abs}, subject)) is False
-        assert subject.told == [PLAN, *range(at + 1), "close"]
+        assert subject.told == [PLAN, *range(at + 1), "anew"]
         assert len(seen) == at
         assert tape.passed == {"x": set()}
 
@@ -560,7 +563,7 @@ class TestDiverging:
         subject = Subject()
         assert played(Taped(examples=(NO_ARGUMENTS,), plan=PLAN), test, diverges, subject) is False
         assert handled == []
-        assert subject.told == [PLAN, 0, "close"]
+        assert subject.told == [PLAN, 0, "anew"]
 
 
 SOURCE = """
@@ -652,16 +655,15 @@ class TestSubmissionsThatRemember:
         with pytest.raises((AssertionError, FlakyFailure)):
             perform(opened(f"-1 if len(calls) == {n} else x"), *on_tape)
 
-    @pytest.mark.parametrize("function", [plain, plain_and_passed_on], ids=lambda check: check.__name__)
-    def test_a_failure_is_told_by_a_new_worker_that_was_asked_nothing_before(self, opened, function):
+    def test_a_worker_that_has_answered_all_is_asked_again(self, opened):
         tape, session = Tape(), opened("-1")
-        perform(opened("x"), function, tape, recorded=True)
+        perform(opened("x"), plain, tape, recorded=True)
         session.names()
         first = session._process
         with pytest.raises(AssertionError, match="wrong for 3"):
-            perform(session, function, tape)
-        assert first.exit_text()
-        assert session.module.asked() == 1
+            perform(session, plain, tape)
+        assert not first.exit_text()
+        assert session.module.asked() == 5
 
     def test_one_that_makes_the_check_ask_something_else_is_asked_anew(self, opened):
         """What was sent ahead has left no trace: the worker that did it is gone."""

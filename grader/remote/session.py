@@ -70,13 +70,21 @@ class Session:
         """A check begins: its seconds start to count, its calls are kept."""
         self._record.clear()
         self._stood_in = NOTHING
-        self._until = time.monotonic() + self.limits.check_seconds
+        self._set_clock()
 
     def close(self) -> None:
         """End the worker, if there is one."""
         if self._process is not None:
             self._process.kill()
         self._process = self._numbers = self._ahead = None
+
+    def anew(self) -> None:
+        """The check begins again, with a new worker and all its seconds."""
+        self.close()
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        self._until = time.monotonic() + self.limits.check_seconds
 
     def note(self, recorder: Recorder | None) -> None:
         """From now on, requests are noted there."""
@@ -117,6 +125,10 @@ class Session:
             return b""
         finally:
             channel.put_back(frames)
+
+    def in_step(self) -> bool:
+        """Whether the check has asked all that was sent ahead, and nothing else before it."""
+        return self._ahead is None or self._ahead.over
 
     def abandon(self) -> None:
         """The check is through with what was sent ahead; a worker that is still at work on it is ended."""
