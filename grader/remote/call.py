@@ -22,7 +22,7 @@ POOL = 256  # ids drawn at a time
 
 
 def _unguessable() -> Iterator[str]:
-    """Random ids: a worker cannot prepare the answer to a call that it does not know yet."""
+    """Random ids: a worker cannot prepare the answer to a call that it has not received yet."""
     while True:
         pool = secrets.token_hex(POOL * ID // 2)
         yield from (pool[start : start + ID] for start in range(0, len(pool), ID))
