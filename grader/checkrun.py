@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from grader.plugin import RUN
 from grader.run import Run
+from grader.tape import cache
 from grader.text import plain
 
 CONFIG = Path(__file__).with_name("grading.ini")
@@ -43,6 +45,7 @@ def run_checks(run: Run, files: Sequence[Path], root: Path, *, timeouts: bool = 
     stamps = dict(_stamp(path) for path in files)
     _forget_others(stamps)
     bring = Bring(run)
+    set_hypothesis_home_dir(cache() / "hypothesis")  # which otherwise is .hypothesis/ wherever we are
     with _clean_environment(), contextlib.redirect_stdout(io.StringIO()):
         status = pytest.main([*arguments, *map(str, files)], plugins=[bring])
     _remember(stamps)

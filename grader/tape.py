@@ -163,7 +163,11 @@ def _removed_on_error(path: str) -> Iterator[None]:
         raise
 
 
-def _folder() -> Path:
-    """Where tapes are kept; only its owner may read there."""
+def cache() -> Path:
+    """What the grader keeps between runs; only its owner may read there."""
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("GRADER_CACHE") or Path(caches) / "grader") / "tapes"
+    return Path(os.environ.get("GRADER_CACHE") or Path(caches) / "grader")
+
+
+def _folder() -> Path:
+    return cache() / "tapes"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from multiprocessing import forkserver
 from types import MappingProxyType
 
 import nbformat
 
+from grader.batch import pool
 from grader.build import build
 from tests.attack import Attack
 from tests.attack_course import REFERENCE
@@ -32,6 +34,8 @@ class Classroom:
     """
 
     def __init__(self, level: str, attackers: Sequence[Attack], stack: ExitStack) -> None:
+        pool._context()
+        forkserver.ensure_running()  # stays as long as this process does, so it is no trace
         self.scene = Scene(level, stack)
         self.course = self.scene.course
         stack.enter_context(contextlib.chdir(self.course))

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from multiprocessing.connection import Connection, wait
+from multiprocessing.util import Finalize
 from queue import SimpleQueue
 from typing import Any
 
@@ -151,10 +152,12 @@ def _no_program() -> Iterator[None]:
 
 
 _assignment: Assignment | None = None  # in a worker
+_leaving = threading.Lock()
 
 
 def _begin(lifeline: Connection) -> None:
     """In a new worker."""
+    Finalize(None, _leave, exitpriority=10)  # what `atexit` has is not run in such a process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started it decides
     threading.Thread(target=_live, args=(lifeline,), daemon=True).start()
 
@@ -162,8 +165,14 @@ def _begin(lifeline: Connection) -> None:
 def _live(lifeline: Connection) -> None:
     """End this process when nobody waits for it any more: also where that one was killed, and could end nothing."""
     wait([lifeline])
-    launch.close()
+    _leave()
     os._exit(0)
+
+
+def _leave() -> None:
+    """Leave nothing behind of this worker's sandbox; called by whoever notices first that it is over."""
+    with _leaving:
+        launch.close()
 
 
 def _take_in(assignment: Assignment, accept_unsandboxed: bool, level: str) -> str:
