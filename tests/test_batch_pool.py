@@ -16,7 +16,7 @@ from grader.model import Status
 from grader.sandbox import launch
 from grader.version import ingredients, version_of
 from tests.batch_course import ALWAYS, CLASS, ONCE, deadly_course, hand_in, units_of, verdicts
-from tests.bench import ROOT
+from tests.test_course import ROOT
 
 
 @pytest.fixture
