@@ -22,7 +22,7 @@ from grader.sandbox.process import OUT_OF_TIME, Process
 from grader.text import plain
 from grader.wire import TooLarge
 
-READ_SECONDS = 2.0  # for all answers of a check; those that take longer are read as they come
+READ_SECONDS = 0.5  # for all answers of a check; those that take longer are read as they come
 LOADS = 2  # how often a submission may fail to load before it is given up
 MIB = 1 << 20
 
