@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -62,11 +61,7 @@ def _installed(name: str) -> str:
 
 def _files(paths: Iterable[Path], root: Path) -> str:
     """SHA-256 of names and contents."""
-    total = hashlib.sha256()
-    for path in paths:
-        data, name = path.read_bytes(), path.relative_to(root).as_posix().encode("utf-8", "surrogateescape")
-        total.update(len(name).to_bytes(8, "big") + name + len(data).to_bytes(8, "big") + data)
-    return total.hexdigest()
+    return digest(part for path in paths for part in (path.relative_to(root).as_posix(), path.read_bytes()))
 
 
 def _short(value: str | None) -> str:

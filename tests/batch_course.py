@@ -24,7 +24,7 @@ def test_the_end_of_the_grader(hw):
     if said == 666.0 or (said == 667.0 and not LIVED.exists()):
         LIVED.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    assert True
+    assert said in (2.0, 667.0)
 """
 ALWAYS = VARIANT.replace("return scale(v, 2.0)", "return [666.0]")  # ends each process that grades it
 ONCE = VARIANT.replace("return scale(v, 2.0)", "return [667.0]")  # ends the first

@@ -590,7 +590,8 @@ class TestDiverging:
 
     def test_while_a_stand_in_is_being_called_back(self, play):
         def check(hw):
-            hw.double(1) == 2 and hw.echo(1)
+            if hw.double(1) == 2:  # so it is for the reference, and not for the submission
+                hw.echo(1)
             return hw.squares(hw.double(1)), hw.squares(2)
 
         played = play(check, self.THREE, stand_ins={"square": lambda x: 10 * x})

@@ -1,6 +1,5 @@
 """The commands that are measured, on a tiny class: they do what the table says that they do."""
 
-import subprocess
 import sys
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from grader.assignment import load_assignment
 from grader.build import build
 from tests.bench import contestants, scale, startup
-from tests.bench.folders import GRADER, CommandFailed, temporary
+from tests.bench.folders import CommandFailed, temporary
 from tests.bench.people import a_class
 from tests.course import make_course, write
 
@@ -66,8 +65,6 @@ def test_a_command_that_fails_says_its_last_lines(place):
 
 
 def test_scale_prints_seconds_memory_and_the_gain_of_a_second_core(assignment, capsys):
-    if "--jobs" not in subprocess.run([*GRADER, "grade", "--help"], capture_output=True, text=True).stdout:
-        pytest.skip("this grader has no --jobs")
     scale.measure(assignment, [1, 2, 3], 1)
     out = capsys.readouterr().out
     for size in (1, 2, 3):

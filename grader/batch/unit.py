@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from grader.errors import GraderError, NotStarted, SubmissionError, SubmissionGo
 from grader.files import FILE_BYTES, Files, is_work, size
 from grader.grade import ATTEMPTS, grade_path, unmeasured
 from grader.ingest import opened
-from grader.model import Assignment, Report
+from grader.model import Assignment, Report, digest
 from grader.submission import limit_of, needed
 from grader.text import plain
 from grader.version import ingredients, version_of
@@ -49,12 +48,9 @@ class Packed:
     @property
     def digest(self) -> str:
         """SHA-256 of all that grading sees of it."""
-        total = hashlib.sha256()
-        texts = [self.refused, *self.listed, *self.notes, *(text for item in self.problems.items() for text in item)]
-        parts = [text.encode("utf-8", "surrogatepass") for text in [*texts, *self.data]]
-        for part in [*parts, *self.data.values()]:
-            total.update(len(part).to_bytes(8, "big") + part)
-        return total.hexdigest()
+        problems = [text for item in self.problems.items() for text in item]
+        texts = [self.refused, *self.listed, *self.notes, *problems, *self.data]
+        return digest([*texts, *self.data.values()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

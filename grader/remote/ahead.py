@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from grader.errors import WireError
 from grader.remote.numbers import passed_file
 from grader.remote.objects import RemoteObject
-from grader.sandbox.channel import Frame
+from grader.sandbox.channel import Channel, Closed, Frame
 from grader.wire import Buffer, Encoder, pack, pack_text, written
 
 Name: TypeAlias = list[Any]  # ["q", k, keys]
@@ -206,10 +208,15 @@ class Recorder:
 
 
 class Ahead:
-    """The requests of a check that were sent when it began."""
+    """The requests of a check that were sent when it began.
+
+    Attributes:
+        answers: what they were answered, of the example that runs.
+        all_here: whether all answers were received.
+    """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._next = plan, 0
+        self._plan, self._next, self.all_here = plan, 0, False
         self._id = secrets.token_hex(8)
         self.answers = Answers(plan.named)
 
@@ -231,21 +238,31 @@ class Ahead:
         self.answers.clear()
         return self._plan.starts[number] == self._next
 
-    def transcript(self, receive: Callable[[], Frame]) -> bytes:
-        """A digest of what all answers say; empty if something comes that is no answer, or too much to be kept.
+    def transcript(self, channel: Channel, seconds: float) -> bytes:
+        """A digest of what all answers say; the check gets them as ever.
 
-        It is also empty once a request raises: most likely the check fails there.
+        It is empty where they take longer, are too much to be kept, or something comes that is no answer; and once a
+        request raises: most likely the check fails there.
         """
+        until, channel.more_time = time.monotonic() + seconds, None
+        frames: list[Frame] = []
         total, size = hashlib.sha256(), 0
-        for number in range(len(self._plan.words)):
-            text, data = receive()
-            size += len(text) + len(data)
-            kind, named, said = text.partition(b'"%s"' % self._named(number).encode())
-            if kind != b'["ok",' or not named or size > MOST_BYTES:
-                return b""
-            for part in (said, data):
-                total.update(len(part).to_bytes(8, "big"))
-                total.update(part)
+        try:
+            for number in range(len(self._plan.words)):
+                frames.append(channel.receive_text(until))
+                text, data = frames[-1]
+                size += len(text) + len(data)
+                kind, named, said = text.partition(b'"%s"' % self._named(number).encode())
+                if kind != b'["ok",' or not named or size > MOST_BYTES:
+                    return b""
+                for part in (said, data):
+                    total.update(len(part).to_bytes(8, "big"))
+                    total.update(part)
+        except (TimeoutError, Closed, WireError):  # the check gets there itself, and is told of it then
+            return b""
+        finally:
+            channel.put_back(frames)
+        self.all_here = True
         return total.digest()
 
     def expects(self, message: list[Any], buffers: list[Buffer]) -> str:

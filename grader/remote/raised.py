@@ -8,9 +8,12 @@ import errno
 from collections.abc import Sequence
 from typing import Any
 
-from grader.errors import WireError
+from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
 from grader.model import Frame, Limits
+from grader.sandbox.channel import Closed
+from grader.sandbox.process import OUT_OF_TIME, Process
 from grader.text import plain
+from grader.wire import TooLarge
 
 
 class SubmissionRaised(Exception):
@@ -86,3 +89,25 @@ def missing(module: str, name: str, defined: list[str], failures: Sequence[BaseE
     near = difflib.get_close_matches(name, defined, n=1)
     hint = f" It defines {plain(near[0])!r}: is that a misspelling?" if near else ""
     return MissingName(f"{module} does not define {name!r}.{hint}")
+
+
+def gone(error: Exception, name: str | None, seconds: float, process: Process, limits: Limits) -> SubmissionGone:
+    """What it means for a check that a call ended so, and not with an answer.
+
+    Args:
+        error: TimeoutError, Closed or WireError.
+        name: of the function that was called; None if it was something else.
+        seconds: that it was allowed.
+        process: which held the submission.
+    """
+    match error:
+        case TimeoutError():
+            return SubmissionTimeout(f"{name or 'it'} did not return within {seconds:g} s")
+        case Closed():
+            ended = process.exit_text() or "it closed the connection"
+            if ended.endswith(OUT_OF_TIME):
+                return SubmissionTimeout(f"your code used more than {limits.cpu_seconds:g} s of computing in all")
+            return SubmissionCrashed(f"your code ended its own process ({ended})")
+        case TooLarge():
+            return SubmissionCrashed(f"{name or 'it'} returned more than {limits.answer_mb:g} MiB")
+    return SubmissionCrashed(f"the process of your code sent an answer that cannot be read: {plain(str(error))}")

@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from grader.errors import SubmissionCrashed, SubmissionGone, SubmissionTimeout, WireError
+from grader.errors import SubmissionCrashed, SubmissionGone, WireError
 from grader.model import Cell, Limits
 from grader.remote.ahead import Ahead, Diverged, Plan, Recorder
 from grader.remote.call import Call
 from grader.remote.deadline import Deadline
 from grader.remote.numbers import Numbers
 from grader.remote.objects import NOTHING, RemoteModule, RemoteObject
-from grader.remote.raised import SubmissionRaised, described, name_limit
+from grader.remote.raised import SubmissionRaised, described, gone, name_limit
 from grader.remote.record import SMALL, Record, RecordedCall, copied
-from grader.sandbox.channel import Closed, Frame
+from grader.sandbox.channel import Closed
 from grader.sandbox.launch import current
-from grader.sandbox.process import OUT_OF_TIME, Process
-from grader.text import plain
-from grader.wire import TooLarge
+from grader.sandbox.process import Process
 
 READ_SECONDS = 0.5  # for all answers of a check; those that take longer are read as they come
 LOADS = 2  # how often a submission may fail to load before it is given up
@@ -54,7 +52,6 @@ class Session:
         self._record = Record()
         self._recorder: Recorder | None = None
         self._ahead: Ahead | None = None  # what was sent, and not asked for yet
-        self._all_here = False  # whether all answers to that were received
         self._asking = self._changed = self._called_back = False
 
     @property
@@ -95,7 +92,7 @@ class Session:
         self._start()
         assert self._process is not None
         assert self._numbers is not None
-        self._ahead, self._all_here = Ahead(plan), False
+        self._ahead = Ahead(plan)
         deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
         try:
             self._process.channel.send(self._numbers.news(self.replaced) + self._ahead.frames(), deadline.at)
@@ -109,22 +106,7 @@ class Session:
         """
         if self._ahead is None or self._process is None:
             return b""
-        channel, until = self._process.channel, time.monotonic() + READ_SECONDS
-        channel.more_time = None
-        frames: list[Frame] = []
-
-        def receive() -> Frame:
-            frames.append(channel.receive_text(until))
-            return frames[-1]
-
-        try:
-            digest = self._ahead.transcript(receive)
-            self._all_here = bool(digest)
-            return digest
-        except (TimeoutError, Closed, WireError):  # the check gets there itself, and is told of it then
-            return b""
-        finally:
-            channel.put_back(frames)
+        return self._ahead.transcript(self._process.channel, READ_SECONDS)
 
     def in_step(self) -> bool:
         """Whether the check has asked all that was sent ahead, and nothing else before it."""
@@ -135,7 +117,7 @@ class Session:
         ahead, self._ahead = self._ahead, None
         if ahead is None or ahead.over or self._process is None:
             return
-        if self._all_here:
+        if ahead.all_here:
             self._process.channel.drop()
         else:
             self.close()
@@ -300,26 +282,12 @@ class Session:
         except (TimeoutError, Closed, WireError) as error:
             if not call.open:  # raised by the check or by the submission
                 raise
-            raise self._gone_because(error, deadline, process, names[1] if kind == "call" else None) from None
+            name = names[1] if kind == "call" else None
+            raise gone(error, name, deadline.seconds, process, self.limits) from None
         finally:
             self._asking, self._changed, self._called_back = outer, call.changed, call.called_back
             if call.open:
                 self.close()
-
-    def _gone_because(self, error: Exception, deadline: Deadline, process: Process, name: str | None) -> SubmissionGone:
-        match error:
-            case TimeoutError():
-                return SubmissionTimeout(f"{name or 'it'} did not return within {deadline.seconds:g} s")
-            case Closed():
-                ended = process.exit_text() or "it closed the connection"
-                if ended.endswith(OUT_OF_TIME):
-                    return SubmissionTimeout(
-                        f"your code used more than {self.limits.cpu_seconds:g} s of computing in all"
-                    )
-                return SubmissionCrashed(f"your code ended its own process ({ended})")
-            case TooLarge():
-                return SubmissionCrashed(f"{name or 'it'} returned more than {self.limits.answer_mb:g} MiB")
-        return SubmissionCrashed(f"the process of your code sent an answer that cannot be read: {plain(str(error))}")
 
 
 def _loaded(answer: Any) -> tuple[dict[str, bool], list[SubmissionRaised]]:

@@ -29,7 +29,7 @@ import tempfile
 import traceback
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ from weakref import WeakValueDictionary
 
 from grader.errors import WireError
 from grader.sandbox.channel import Channel, Closed
-from grader.sandbox.shared import Shared
-from grader.wire import Buffer, Decoder, Encoder, pack
+from grader.sandbox.scope import Scope
+from grader.wire import Decoder, Encoder, pack
 
 ABSENT = object()
 ALLOCATOR = "DefaultCPUAllocator"  # whom torch's RuntimeError names when there is no memory left
@@ -254,75 +254,6 @@ SILENT: dict[str, Callable[..., None]] = {
     "drop": Worker._drop,
     "ahead": Worker._ahead,
 }
-
-
-class Scope:
-    """One request, and the mutable values that it shares with the checks."""
-
-    __slots__ = ("_changed", "_data", "_named", "_worker", "call", "shared")
-
-    def __init__(self, worker: Worker, call: str, data: memoryview) -> None:
-        self.call, self.shared = call, Shared()
-        self._worker, self._data = worker, data
-        self._named: dict[int, Any] = {}  # earlier answers that the request names
-        self._changed = False
-
-    def decode(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The values of the request, by place and by name."""
-        decode = self._decoder(self._data).decode
-        values = [decode(tree) for tree in args], {name: decode(tree) for name, tree in kwargs.items()}
-        self.shared.note()
-        return values
-
-    def ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Buffer]]:
-        """A call of a function of the checks."""
-        encoder = Encoder(self._worker.handle, self.shared.table)
-        changes, body = self._encoded(encoder, [*args, *kwargs.values()])
-        named = dict(zip(kwargs, body[len(args) :], strict=True))
-        return ["callback", self.call, changes, number, body[: len(args)], named], encoder.buffers
-
-    def returned(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
-        """Take over what the checks changed, and what their function returned."""
-        given = self.shared.passing
-        self._changed = self._changed or bool(changes)
-        values = self.shared.decode(self._decoder(data), changes, trees)
-        self.shared.forget(given, self.shared.passing)
-        self.shared.note()
-        return values
-
-    def encode(self, kind: str, *values: Any) -> tuple[Any, list[Buffer]]:
-        """An answer: what changed among the arguments, then the values."""
-        encoder = Encoder(self._worker.handle, self.shared.table)
-        changes, body = self._encoded(encoder, values)
-        return [kind, self.call, changes, *body], encoder.buffers
-
-    def part(self, number: int, keys: list[Any]) -> Any:
-        """A part of an earlier answer that the request names."""
-        if number not in self._named:
-            self._named[number] = self._worker.answered(number)
-        value = self._named[number]
-        for key in keys:
-            value = value[key]
-        return value
-
-    def changed(self) -> Iterable[tuple[int, Any]]:
-        """The earlier answers that the request has perhaps changed."""
-        return self._named.items() if self._changed else ()
-
-    def _encoded(self, encoder: Encoder, values: Sequence[Any]) -> tuple[Any, list[Any]]:
-        changes, body = self.shared.encode(encoder, values)
-        self._changed = self._changed or bool(changes)
-        return changes, body
-
-    def _decoder(self, data: memoryview) -> Decoder:
-        return Decoder(data, self._resolve, self.shared.table, self._worker.save_file)
-
-    def _resolve(self, tag: str, args: list[Any]) -> Any:
-        if tag != "q":
-            return self._worker.resolve(tag, args)
-        value = self.part(*args)
-        Encoder(self._worker.handle, self.shared.table).adopt(value)
-        return value
 
 
 def _read_only(path: str, flags: int) -> int:
