@@ -72,7 +72,7 @@ def build(ctx: click.Context, assignments: tuple[str, ...], check: bool) -> None
 @click.option(
     "--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Search this wheel for answers, too."
 )
-@click.option("--thorough", is_flag=True, help="Let every mutant run through the checks of all tasks: slow.")
+@click.option("--thorough", is_flag=True, help="Run mutants through the checks of all tasks, and without tape: slow.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong.")
 @click.pass_context
 def validate(ctx: click.Context, assignments: tuple[str, ...], wheel: Path | None, thorough: bool, quiet: bool) -> None:

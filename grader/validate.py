@@ -1,7 +1,8 @@
 """Proves an assignment right: what `grader validate` and CI run.
 
 1. The reference earns every automatic point, the stub none; in process and isolated alike.
-2. Every mutant is killed by the check it names (and, when `thorough`, costs points of its own task only).
+2. Every mutant is killed by the check it names (and, when `thorough`, costs points of its own task only, and gets
+   from the tape what it gets from examples that are drawn anew).
 3. Every variant earns full marks.
 4. No answer, hidden check, mutant or variant is in assignments/, release/ or the installable package.
 5. No generated file is out of step with its source.
@@ -17,7 +18,7 @@ from grader.assignment import load_mutants, load_variants
 from grader.build import build
 from grader.grade import grade
 from grader.leaks import leaks, read_files
-from grader.model import Assignment, Cell, CheckResult, Mutant, Report, Status, Submission
+from grader.model import Assignment, Cell, CheckResult, Mutant, Report, Status, Submission, Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +35,22 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
 
     Args:
         wheel: a built wheel of the package, searched for answers; None searches the package's source.
-        thorough: run every mutant through the checks of all tasks, not only through those of its own.
+        thorough: run every mutant through the checks of all tasks, not only through those of its own; and hold the
+            tape against examples drawn anew, for every mutant and variant.
     """
+    mutants, variants = load_mutants(assignment), load_variants(assignment)
     yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
     yield from _whole(assignment, "stub", assignment.stub, 0.0)
-    for mutant in load_mutants(assignment):
+    for mutant in mutants:
         yield prove_mutant(assignment, mutant, thorough=thorough)
-    for variant in load_variants(assignment):
+    for variant in variants:
         submission = of_sources(assignment, {variant.module: variant.source})
         yield _scored(
             f"variant {variant.name}", grade(assignment, submission, hints=False), assignment_total(assignment)
         )
+    if thorough:
+        yield from (prove_tape(assignment, mutant) for mutant in mutants)
+        yield from (prove_tape(assignment, variant) for variant in variants)
     yield _none(
         "generated files", build(assignment.root, [assignment.name], check=True), "all in step with their source"
     )
@@ -70,6 +76,19 @@ def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = Fal
         problems.append(f"a check failed by itself: {_line(next(r for r in report.results if not r.status.settled))}")
     detail = "; ".join(problems) or f"killed by {mutant.killed_by}" + ("" if named else " (its hint is not given)")
     return Finding(what=f"mutant {mutant.name}", ok=not problems, detail=detail)
+
+
+def prove_tape(assignment: Assignment, work: Mutant | Variant) -> Finding:
+    """Whether the tape gives every check the status and the hint that examples drawn anew give."""
+    submission = of_sources(assignment, {work.module: work.source})
+    tasks = [work.task] if isinstance(work, Mutant) else None
+    played, drawn = (grade(assignment, submission, tasks=tasks, taped=taped) for taped in (True, False))
+    differ = [
+        f"{a.check.name}: {a.status} with hint {a.hint!r} by the tape, {b.status} with hint {b.hint!r} without"
+        for a, b in zip(played.results, drawn.results, strict=True)
+        if (a.status, a.hint) != (b.status, b.hint)
+    ]
+    return _none(f"tape, {work.name}", differ, "as without it")
 
 
 def assignment_total(assignment: Assignment) -> float:

@@ -5,6 +5,7 @@ import pytest
 
 from grader.assignment import load_assignment, load_mutants
 from grader.build import build
+from grader.grade import grade
 from grader.validate import assignment_total, of_sources, prove_mutant, validate
 from tests.course import PUBLIC, VARIANT, change, make_course, make_two_module_course, write
 
@@ -86,6 +87,25 @@ def test_a_mutant_whose_hint_no_student_would_read_is_right_but_says_so(root, mo
     named = about_mutant(root)
     assert named.ok
     assert named.detail == "killed by TestNormMore::test_of_a_secret_vector (its hint is not given)"
+
+
+def test_a_hint_that_is_lost_on_the_tape_is_found_when_thorough(root, monkeypatch):
+    monkeypatch.setattr(
+        "grader.validate.grade", lambda *work, taped=True, **how: grade(*work, **(how | {"hints": not taped}))
+    )
+    wrong = finding(root, "tape, no_root", thorough=True)
+    assert not wrong.ok
+    hint = "This is the squared length: the root is missing."
+    assert wrong.detail == (
+        f"TestNormMore::test_of_a_secret_vector: failed with hint '' by the tape, failed with hint {hint!r} without"
+    )
+
+
+def test_the_tape_is_held_against_every_mutant_and_variant_only_when_thorough(root):
+    held = [item for item in validate(load_assignment(root, "hw1"), thorough=True) if item.what.startswith("tape")]
+    assert [item.what for item in held] == ["tape, no_root", "tape, hypot"]
+    assert all(item.ok for item in held)
+    assert not any(item.what.startswith("tape") for item in validate(load_assignment(root, "hw1")))
 
 
 @pytest.mark.parametrize("thorough", [True, False])
