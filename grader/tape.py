@@ -26,7 +26,7 @@ from hypothesis.strategies import DataObject
 from grader.remote import Plan
 
 SUFFIX, LOCK = ".tape", ".lock"
-KEPT = 20  # tapes in the folder; the oldest make room
+KEPT = 10  # tapes in the folder; the oldest make room
 
 
 class NotTaped(Exception):

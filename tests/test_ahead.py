@@ -19,6 +19,7 @@ from grader.remote import Call, Diverged, Recorder, Session, SubmissionRaised, a
 from grader.remote import session as session_module
 from grader.remote.ahead import Ahead, Answers, Plan
 from grader.sandbox.channel import Channel, Closed
+from grader.sandbox.foretold import unforetold
 from grader.wire import HEAD
 
 SOURCE = """
@@ -502,15 +503,193 @@ def test_whatever_is_passed_on_and_changed_by_whom_the_check_sees_what_it_would_
     assert said[0] == said[1]
 
 
+FORETOLD = """
+def mixed(f, x, y):
+    kept = [x, y]
+    for name, place in STEPS:
+        value = kept[place % len(kept)]
+        if name == "own":
+            value += 1
+        elif name == "copy":
+            kept.append(value.copy())
+        else:
+            answer = f(value) if name == "f" else stand_in(value, kept[0])
+            if hasattr(answer, "shape"):
+                kept.append(answer)
+    return [part + 0 for part in kept]
+def calls(f, x):
+    return [f(x + n) for n in range(3)]
+"""
+ways = st.lists(st.tuples(st.sampled_from(["own", "copy", "f", "g"]), st.integers(0, 9)), min_size=1, max_size=8)
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """The words in which calls of functions are answered, as they are sent."""
+    sent, original = [], Channel.send
+
+    def send(channel, parts, deadline=None):
+        sent.extend(part for part in parts if b'["return"' in bytes(part[:40]) or b'["raise"' in bytes(part[:40]))
+        return original(channel, parts, deadline)
+
+    monkeypatch.setattr(Channel, "send", send)
+    return sent
+
+
+class TestForetold:
+    """Functions of the checks that a submission calls as the reference did: the check makes the calls, nobody waits."""
+
+    def test_functions_that_are_passed_are_called_and_nothing_is_answered(self, play, answered):
+        called = []
+
+        def check(hw):
+            return hw.twice(lambda x: called.append(x) or x + 1), hw.twice(lambda x: called.append(x) or x + 2)
+
+        plan, _ = plan_of(check)
+        answered.clear()
+        called.clear()
+        session = open_session()
+        try:
+            with session.stand_in({}):
+                session.expect(plan)
+                assert run(check, session) == ["(5, 7)"]
+        finally:
+            session.close()
+        assert called == [1, 2, 1, 2]
+        assert answered == []
+        assert play(check, plan=plan).asked == []
+
+    @pytest.mark.parametrize("order", ["2, 0, 1", "0, 2, 1", "0, 0, 1", "0", "0, 1, 2, 3"])
+    def test_a_submission_that_calls_otherwise_gets_the_answers_to_what_it_asks(self, play, order):
+        called = []
+
+        def check(hw):
+            called.append([])
+            return hw.calls(lambda x: called[-1].append(x) or 2 * x, 5), hw.calls(lambda x: x, 1)
+
+        reference, source = SOURCE + FORETOLD, SOURCE + FORETOLD.replace("range(3)", f"({order},)")
+        play(check, source, reference=reference)
+        assert called[-2] == called[-1] == [5 + int(n) for n in order.split(",")]
+
+    def test_what_a_function_changes_in_place_is_changed_on_both_sides(self, play):
+        def bump(x):
+            x += 1
+            return x.sum()
+
+        def check(hw):
+            x = np.zeros(2)
+            return hw.twice(lambda n: bump(x)), hw.later(bump, x), x
+
+        assert play(check, reference=SOURCE).asked == []
+
+    @settings(max_examples=80, deadline=None)
+    @given(steps=ways, others=ways, same=st.booleans(), shared=st.booleans())
+    def test_whoever_calls_what_in_which_order_sees_what_it_would_see(self, steps, others, same, shared):
+        """The reference takes some steps, the submission the same or others; functions change what they are given."""
+        log = []
+
+        def f(value):
+            log.append(value.copy())
+            value *= 2
+            return float(value.sum())
+
+        def stand_in(value, first):
+            log.append((value.copy(), value is first))
+            first += 1
+            return value if shared else value + first
+
+        def check(hw):
+            log.clear()
+            x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+            return hw.mixed(f, x, y), hw.mixed(f, y, y), x, y
+
+        stand_ins = {"stand_in": stand_in}
+
+        def source(steps):
+            steps = [["stand_in" if name == "g" else name, place] for name, place in steps]
+            return SOURCE + FORETOLD.replace("STEPS", repr(steps))
+
+        plan, reason = plan_of(check, source(steps), stand_ins=stand_ins)
+        assert reason == ""
+        found = []
+        for sent in (None, plan):
+            session = open_session(source(steps if same else others))
+            try:
+                with session.stand_in(stand_ins):
+                    if sent is not None:
+                        session.expect(sent)
+                    found.append((run(check, session), repr(log)))
+            finally:
+                session.close()
+        assert found[0] == found[1]
+
+    def test_an_exception_of_a_function_that_is_passed_comes_out_as_itself(self, play):
+        def refuse(x):
+            raise KeyError("mine")
+
+        assert "mine" in play(lambda hw: hw.later(refuse, 1)).said[0]
+
+    def test_a_function_that_answers_otherwise_the_second_time_begins_anew(self, play):
+        answers = iter(range(100))
+        plan, _ = plan_of(lambda hw: hw.later(lambda x: next(answers), 1))
+        session = open_session()
+        try:
+            with session.stand_in({}):
+                session.expect(plan)
+                session.example(0)
+                with pytest.raises(Diverged):
+                    session.module.later(lambda x: next(answers), 1)
+                assert session._process is None
+        finally:
+            session.close()
+
+    def test_calls_of_a_function_that_is_unforetold_are_not(self, play, answered):
+        check = lambda hw: (hw.twice(unforetold(lambda x: x + 1)), hw.squares(2))  # noqa: E731
+        stand_ins = {"square": lambda x: 10 * x}
+        plan, _ = plan_of(check, stand_ins=stand_ins)
+        assert [len(called) for called in plan.foretold] == [0, 2]
+        answered.clear()
+        assert play(check, stand_ins=stand_ins, plan=plan).said == ["(5, 50)"]
+        assert len(answered) == 4 + 2  # the ordinary way, and with the requests sent ahead
+
+    def test_of_very_many_the_first_are(self, play, answered, monkeypatch):
+        check = lambda hw: (hw.twice(lambda x: x + 1), hw.twice(lambda x: x + 2))  # noqa: E731
+        plan, _ = plan_of(check)
+        size = sum(len(one.sealed) for called in plan.foretold for one in called)
+        monkeypatch.setattr(ahead, "MOST_FORETOLD", size - 1)
+        plan, _ = plan_of(check)
+        assert [len(called) for called in plan.foretold] == [2, 1]
+        answered.clear()
+        play(check, plan=plan)
+        assert len(answered) == 4 + 1
+
+    def test_functions_are_numbered_anew_for_each_plan(self):
+        """So that what the reference was asked is what a submission is asked, whatever was passed before."""
+        check = lambda hw: hw.later(lambda x: x + 1, 1)  # noqa: E731
+        plans, session = [], open_session()
+        try:
+            with session.stand_in({}):
+                for _ in range(2):
+                    session.module.later(lambda x: x, 5)
+                    recorder = Recorder()
+                    session.note(recorder)
+                    run(check, session)
+                    session.note(None)
+                    plans.append(recorder.plan())
+        finally:
+            session.close()
+        assert plans[0] == plans[1]
+
+
 class TestWhatCannotBeSentAhead:
     def reason(self, check, **options):
         plan, reason = plan_of(check, **options)
         assert plan is None
         return reason
 
-    def test_a_function_that_is_passed(self):
-        assert "passes a function" in self.reason(lambda hw: hw.later(lambda x: x, 1))
-        assert "a function that the check passes" in self.reason(lambda hw: hw.later(hw.double, 1))
+    def test_a_function_of_the_submission_that_is_passed(self):
+        assert "a function that the check passes asks" in self.reason(lambda hw: hw.later(hw.double, 1))
+        assert "a function that the check passes asks" in self.reason(lambda hw: hw.later(lambda x: hw.double(x), 1))
 
     def test_a_stand_in_that_asks_the_submission_in_turn(self):
         held = []
@@ -813,18 +992,27 @@ class TestTranscripts:
         assert digest == b""
         assert "two" in said
 
-    def test_calls_of_our_functions_are_no_answers(self):
-        def check(hw):
-            return hw.squares(2)
-
+    def test_calls_that_were_foretold_are_no_answers_and_do_not_hold_up(self):
+        check = lambda hw: (hw.squares(2), hw.later(lambda x: x + 1, 5))  # noqa: E731
         stand_ins = {"square": lambda x: 10 * x}
         plan, _ = plan_of(check, stand_ins=stand_ins)
-        assert plan.calls_back
-        assert told(plan, check, stand_ins=stand_ins) == (b"", ["50"])
+        first, second = (told(plan, check, stand_ins=stand_ins) for _ in range(2))
+        assert first == second
+        assert (len(first[0]), first[1]) == (32, ["(50, 6)"])
+
+    @pytest.mark.parametrize("body", ["square(x + 1) + square(x)", "square(x) + square(x + 1) + square(x + 2)"])
+    def test_calls_that_were_not_are_left_to_the_check(self, body):
+        check = lambda hw: hw.squares(2)  # noqa: E731
+        stand_ins = {"square": lambda x: 10 * x}
+        plan, _ = plan_of(check, stand_ins=stand_ins)
+        source = SOURCE.replace("return square(x) + square(x + 1)", f"return {body}")
+        digest, said = told(plan, check, source, stand_ins=stand_ins)
+        assert digest == b""
+        assert said == [str(eval(body, {"square": stand_ins["square"], "x": 2}))]
 
     def test_more_than_is_kept_is_read_by_the_check_alone(self, monkeypatch):
         plan, _ = plan_of(doubles)
-        monkeypatch.setattr(ahead, "MOST_BYTES", 100)
+        monkeypatch.setattr(ahead, "MOST_ANSWERED", 100)
         digest, said = told(plan, doubles)
         assert digest == b""
         assert said == ["[array([0., 2., 4.]), 4]"]

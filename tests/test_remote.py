@@ -790,15 +790,15 @@ class TestEnds:
         session = opened()
         assert session.module.echo(1) == 1
         process = session._process
-        original = process.channel.receive
+        original = process.channel.receive_frame
 
         def interrupted(deadline):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(process.channel, "receive", interrupted)
+        monkeypatch.setattr(process.channel, "receive_frame", interrupted)
         with pytest.raises(KeyboardInterrupt):
             session.module.echo(2)
-        monkeypatch.setattr(process.channel, "receive", original)
+        monkeypatch.setattr(process.channel, "receive_frame", original)
         assert session.module.echo(3) == 3
         assert session._process is not process
 

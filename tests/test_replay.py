@@ -2,7 +2,6 @@
 
 import functools
 from contextlib import suppress
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from grader.replay import is_drawn, play, record
 from grader.run import guard
 from grader.tape import NO_ARGUMENTS, Tape, Taped
 
-PLAN = Plan(words=((b"", b""),), starts=(0,), calls_back=False, named=frozenset())
+PLAN = Plan(words=((b"", b""),), starts=(0,), foretold=((),), named=frozenset())
 
 
 class Subject:
@@ -217,15 +216,6 @@ class TestPassing:
             with pytest.raises(AssertionError):
                 within(function, lambda s=subject: play(tape, "x", function, {"hw": lambda x: None}, s))
             assert 0 in subject.told
-
-    def test_answers_given_between_calls_of_ours_are_always_looked_at(self):
-        function, seen = check()
-        plan = replace(PLAN, calls_back=True)
-        tape = Tape(checks={"x": Taped(examples=taped(function, abs).examples, plan=plan)})
-        for _ in range(2):
-            seen.clear()
-            assert within(function, lambda: play(tape, "x", function, {"hw": abs}, Subject(b"same")))
-            assert seen
 
     def test_only_so_many_answers_are_kept(self, monkeypatch):
         monkeypatch.setattr(replay, "TRANSCRIPTS", 2)

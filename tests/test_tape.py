@@ -148,7 +148,7 @@ FULL = Tape(
     checks={
         "test_x": Taped(
             examples=(NO_ARGUMENTS,),
-            plan=Plan(words=((b"a", b""),), starts=(0,), calls_back=False, named=frozenset({(0, ())})),
+            plan=Plan(words=((b"a", b""),), starts=(0,), foretold=((),), named=frozenset({(0, ())})),
         ),
         "test_y": Taped(reason="it draws while it runs"),
     }

@@ -8,9 +8,10 @@ import pytest
 
 from grader.errors import WireError
 from grader.sandbox.channel import Channel
+from grader.sandbox.foretold import foretell
 from grader.sandbox.shared import Shared
 from grader.sandbox.worker import Worker
-from grader.wire import Decoder, Encoder, pack
+from grader.wire import Decoder, Encoder, pack, written
 
 SOURCE = """
 import numpy as np
@@ -21,6 +22,7 @@ class T:
 def make(): return T()
 def f(x): return 2 * x
 def calls(g, x): return g(x)
+def thrice(g, x): return [g(x), g(x + 1), g(x + 2)]
 def path_of(path): return str(path), path.read_text()
 def big(): return [1 << 5000]
 def add_big(rows): rows.append(1 << 5000)
@@ -97,7 +99,7 @@ def call(name, *args):
 
 
 def test_loading_tells_names_and_which_can_be_called(client):
-    names = "T make f calls path_of big add_big add_big_after echo grow kept spoil ones write".split()
+    names = "T make f calls thrice path_of big add_big add_big_after echo grow kept spoil ones write".split()
     assert client.loaded == (dict.fromkeys(names, True) | {"np": False, "x": False, "rows": False}, [])
     assert sys.modules["work"].x == 1
 
@@ -229,8 +231,11 @@ class TestAhead:
         ("call", "eighth", [0, "f"], [["q", 4, [5]]]),
     )
 
-    def send(self, client, requests, kept):
-        client.channel.send(pack(["ahead", "", [len(requests), kept], [], {}], []))
+    def send(self, client, requests, kept, foretold=None):
+        sealed = foretold or [[] for _ in requests]
+        sizes = [[len(one) for one in some] for some in sealed]
+        data = [one for some in sealed for one in some]
+        client.channel.send(pack(["ahead", "", [len(requests), kept, sizes], [], {}], data))
         for kind, number, names, args in requests:
             client.channel.send(pack([kind, number, names, args, {}], []))
 
@@ -308,6 +313,26 @@ class TestAhead:
         self.send(client, [("call", "a", [0, "f"], [1])], [0])
         self.send(client, [("call", "b", [0, "f"], [["q", 0, []]])], [])
         assert [answer[:2] for answer in self.answers(client, 2)] == [["ok", "a"], ["error", "b"]]
+
+    def test_calls_of_functions_are_told_and_answered_by_what_was_foretold(self, client):
+        """... as far as just these are made: f(3), and then f(4)."""
+
+        def sealed(n, answer, kind="return"):
+            question = written(["callback", "", [], 5, [n], {}]), b""
+            return foretell(question, (written([kind, "", [], *answer]), b"")).sealed
+
+        thrice = ("call", "a", [0, "thrice"], [["k", 5], 3])
+        called = [["callback", "a", [], 5, [n], {}] for n in (3, 4, 5)]
+        self.send(client, [thrice], [], [[sealed(n, [10 * n]) for n in (3, 4, 5)]])
+        assert self.answers(client, 4) == [*called, ["ok", "a", [], ["l", 30, 40, 50]]]
+        self.send(client, [thrice], [], [[sealed(3, [30]), sealed(5, [50]), sealed(5, [50])]])
+        assert self.answers(client, 2) == called[:2]
+        client.tell("return", "a", [], 41)
+        assert self.answers(client, 1) == called[2:]  # after one that was not foretold, none is
+        client.tell("return", "a", [], 51)
+        assert self.answers(client, 1) == [["ok", "a", [], ["l", 30, 41, 51]]]
+        self.send(client, [thrice], [], [[sealed(3, [], "raise")]])
+        assert [answer[0] for answer in self.answers(client, 2)] == ["callback", "error"]
 
     def test_a_worker_whose_checks_hang_up_meanwhile_ends(self, client):
         self.send(client, [("call", "a", [0, "calls"], [["k", 5], 3]), ("call", "b", [0, "f"], [1])], [])

@@ -9,6 +9,9 @@ has done what this check never asked of it: the check begins anew (`Diverged`), 
 What a request holds of earlier answers cannot be sent ahead by value. It is named instead: ["q", k, keys] is what the
 k-th request was answered, or the part of it that these keys lead to. The worker keeps what it answered as a copy, just
 as the check does: a submission that goes on to change what it returned changes neither.
+
+A submission that calls functions of the check finds the answers sealed with its requests (`grader.sandbox.foretold`).
+It tells of each call all the same, and the check makes it, but nobody waits.
 """
 
 from __future__ import annotations
@@ -16,24 +19,28 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from grader.errors import WireError
-from grader.remote.numbers import passed_file
-from grader.remote.objects import RemoteObject
+from grader.remote.numbers import Functions, passed_file
+from grader.remote.objects import RemoteFunction, RemoteObject
 from grader.sandbox.channel import Channel, Closed, Frame
+from grader.sandbox.foretold import Foretold, Words, digest, words
 from grader.wire import Buffer, Encoder, pack, pack_text, written
 
 Name: TypeAlias = list[Any]  # ["q", k, keys]
-Words: TypeAlias = tuple[bytes, bytes]  # the text of a frame without the id of the request, and its data
 
 MOST_BYTES = 8 << 20  # of the requests of one check: the worker holds them all
+MOST_FORETOLD = 32 << 20  # bytes of the answers to calls of functions of the checks, likewise
+MOST_ANSWERED = 64 << 20  # bytes that come back and are kept until all are here
 MOST_CALLS = 20_000
+SAID = ANSWER, _ = b'["ok",', b'["callback",'  # how the texts of frames begin
 SIMPLE = frozenset({type(None), bool, int, float, str, bytes, complex})
 
 
@@ -48,13 +55,13 @@ class Plan:
     Attributes:
         words: of each request.
         starts: the number of the first request of each example.
-        calls_back: whether the submission calls functions of the checks meanwhile.
+        foretold: the calls of functions of the checks during each request; of very many the first.
         named: what of the answers is passed on, as (k, keys).
     """
 
     words: tuple[Words, ...]
     starts: tuple[int, ...]
-    calls_back: bool
+    foretold: tuple[tuple[Foretold, ...], ...]
     named: frozenset[tuple[int, tuple[Any, ...]]]
 
 
@@ -136,12 +143,18 @@ class Recorder:
 
     def __init__(self) -> None:
         self.reason = ""
+        self._functions = Functions()
+        self._foretold: list[tuple[Foretold, ...]] = []
         self._words: list[Words] = []
         self._starts: list[int] = []
         self._named: set[tuple[int, tuple[Any, ...]]] = set()
-        self._size = 0
-        self._open = self._calls_back = False
+        self._size = self._foreseen = 0
+        self._open = False
         self._answers = Answers()
+
+    def stand_in(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        """These stand in."""
+        self._functions.stand_in(functions)
 
     def example(self) -> None:
         """The check goes on to its next example."""
@@ -166,12 +179,23 @@ class Recorder:
         if self._size > MOST_BYTES or len(self._words) > MOST_CALLS:
             self.reason = "the check asks too much to have it all lie ready"
 
-    def answered(self, value: Any, changed: bool, called_back: bool) -> None:
-        """The request was answered; None if it raised."""
+    def answered(self, value: Any, changed: bool, called: Sequence[Foretold] = ()) -> None:
+        """The request was answered; None if it raised.
+
+        Args:
+            called: the functions of the checks that were called meanwhile.
+        """
         self._open = False
-        self._calls_back = self._calls_back or called_back
         if not self.reason:
             self._answers.answered(len(self._words) - 1, value, changed)
+            self._foretold.append(tuple(self._fitting(called)))
+
+    def _fitting(self, called: Sequence[Foretold]) -> Iterator[Foretold]:
+        for one in called:
+            self._foreseen += len(one.sealed)
+            if self._foreseen > MOST_FORETOLD:
+                return
+            yield one
 
     def plan(self) -> Plan | None:
         """What was noted; None if that is no use."""
@@ -180,7 +204,7 @@ class Recorder:
         return Plan(
             words=tuple(self._words),
             starts=tuple(self._starts),
-            calls_back=self._calls_back,
+            foretold=tuple(self._foretold),
             named=frozenset(self._named),
         )
 
@@ -203,8 +227,10 @@ class Recorder:
             return passed_file(value, encoder)
         if isinstance(value, RemoteObject) and self._answers.target(value._handle):  # or a part of what is named
             return ["h", 0]
-        self.reason = "it passes a function, which may be called at any time"
-        return ["k", 0]
+        if callable(value) and not isinstance(value, RemoteFunction | RemoteObject):
+            return ["k", self._functions.name(value)]
+        self.reason = "it passes a function of the submission, or what cannot be told"
+        return ["h", 0]
 
 
 class Ahead:
@@ -228,7 +254,9 @@ class Ahead:
     def frames(self) -> list[Buffer]:
         """All requests."""
         kept = sorted({number for number, _ in self._plan.named})
-        parts = pack(["ahead", "", [len(self._plan.words), kept], [], {}], [])
+        sealed = [[one.sealed for one in called] for called in self._plan.foretold]
+        sizes = [[len(one) for one in some] for some in sealed]
+        parts = pack(["ahead", "", [len(self._plan.words), kept, sizes], [], {}], list(chain.from_iterable(sealed)))
         for number, (text, data) in enumerate(self._plan.words):
             parts += pack_text(text.replace(b'""', b'"%s"' % self._named(number).encode(), 1), [data] if data else [])
         return parts
@@ -248,16 +276,22 @@ class Ahead:
         frames: list[Frame] = []
         total, size = hashlib.sha256(), 0
         try:
-            for number in range(len(self._plan.words)):
-                frames.append(channel.receive_text(until))
-                text, data = frames[-1]
-                size += len(text) + len(data)
-                kind, named, said = text.partition(b'"%s"' % self._named(number).encode())
-                if kind != b'["ok",' or not named or size > MOST_BYTES:
-                    return b""
-                for part in (said, data):
-                    total.update(len(part).to_bytes(8, "big"))
-                    total.update(part)
+            for number, foretold in enumerate(self._plan.foretold):
+                called = iter(foretold)
+                while True:
+                    frames.append(channel.receive_text(until))
+                    text, data = frames[-1]
+                    size += len(text) + len(data)
+                    kind, named, _ = text.partition(b'"%s"' % self._named(number).encode())
+                    if kind not in SAID or not named or size > MOST_ANSWERED:
+                        return b""
+                    said = digest(words(text, self._named(number), [data]))
+                    if kind == ANSWER:
+                        break
+                    known = next(called, None)
+                    if known is None or known.question != said:
+                        return b""
+                total.update(said)
         except (TimeoutError, Closed, WireError):  # the check gets there itself, and is told of it then
             return b""
         finally:
@@ -273,6 +307,11 @@ class Ahead:
         target = self.answers.target(first) if type(first) is int and first else first
         words = written([kind, "", [target, *others], args, kwargs]), b"".join(buffers)
         return self._named(self._next) if words == self._plan.words[self._next] else ""
+
+    @property
+    def foretold(self) -> Sequence[Foretold]:
+        """The calls of functions during the next request."""
+        return self._plan.foretold[self._next]
 
     def answered(self, value: Any, changed: bool) -> None:
         """The next request was answered; None if it raised."""

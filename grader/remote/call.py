@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from grader.errors import WireError
+from grader.remote.ahead import Diverged
 from grader.remote.deadline import Deadline
 from grader.remote.numbers import Numbers
 from grader.remote.objects import RemoteObject
 from grader.remote.raised import described
 from grader.sandbox.channel import Channel
+from grader.sandbox.foretold import Foretold, Words, digest, foretell, may_be_foretold, words
 from grader.sandbox.shared import Shared
-from grader.wire import Buffer, Decoder, Encoder, pack
+from grader.wire import Buffer, Decoder, Encoder, pack, pack_text, parse, written
 from grader.wire.unfold import bounded
 
 ID = 16  # hexadecimal digits
@@ -34,11 +36,15 @@ _ids = _unguessable()
 class Call:
     """One request; see `grader.sandbox.worker` for what is said.
 
+    Args:
+        refer: see `Encoder`.
+        noting: whether to note the calls of functions of the checks.
+
     Attributes:
         open: whether the worker owes an answer; if so, nothing else can be asked of it.
         received: bytes of buffers that came with the answer.
         changed: whether an answer told of changes.
-        called_back: whether a function of the checks was called.
+        noted: the calls of functions of the checks.
     """
 
     __slots__ = (
@@ -46,12 +52,14 @@ class Call:
         "_deadline",
         "_encoder",
         "_failed",
+        "_foretold",
         "_id",
         "_kept",
+        "_noting",
         "_numbers",
         "_shared",
-        "called_back",
         "changed",
+        "noted",
         "open",
         "received",
     )
@@ -62,6 +70,7 @@ class Call:
         numbers: Numbers,
         deadline: Deadline,
         refer: Callable[[Any], list[Any] | None] | None = None,
+        noting: bool = False,
     ) -> None:
         self._channel, self._numbers, self._deadline = channel, numbers, deadline
         self._id = next(_ids)
@@ -69,7 +78,9 @@ class Call:
         self._encoder = Encoder(self._foreign, self._shared.table, refer)
         self._kept: list[RemoteObject] = []
         self._failed: BaseException | None = None
-        self.open = self.changed = self.called_back = False
+        self._foretold: Iterator[Foretold] = iter(())
+        self._noting, self.noted = noting, list[Foretold]()
+        self.open = self.changed = False
         self.received = 0
 
     @property
@@ -110,22 +121,30 @@ class Call:
         self._channel.send(news + parts, self._deadline.at)
         return self._answer()
 
-    def await_answer(self, sent: str) -> Any:
-        """Like `run`, for a request that was sent before, under this id."""
-        self._id, self.open = sent, True
+    def await_answer(self, sent: str, foretold: Sequence[Foretold]) -> Any:
+        """Like `run`, for a request that was sent before, under this id.
+
+        Args:
+            foretold: calls of functions that the worker knows the answers to, as long as it asks just these.
+        """
+        self._id, self._foretold, self.open = sent, iter(foretold), True
         return self._answer()
 
     def _answer(self) -> Any:
         while True:
             self._channel.more_time = self._deadline.later  # a call from within a callback has set its own
-            tree, data = self._channel.receive(self._deadline.at)
+            text, data = self._channel.receive_frame(self._deadline.at)
+            tree = parse(text)
             if type(tree) is not list or len(tree) < 4 or tree[1] != self._id:
                 raise WireError("an answer belongs to no call")
             match tree:
                 case ["callback", _, changes, number, list(args), dict(kwargs)]:
                     values = self._values(changes, [*args, *kwargs.values()], data)
                     given = dict(zip(kwargs, values[len(args) :], strict=True))
-                    self._call_back(self._numbers.function(number), values[: len(args)], given)
+                    function = self._numbers.function(number)
+                    self._noting = self._noting and may_be_foretold(function)
+                    answer = self._call_back(function, values[: len(args)], given)
+                    self._tell(words(text, self._id, [data]), *answer)
                 case ["ok", _, changes, value]:
                     (value,) = self._values(changes, [value], data)
                     self.open = False
@@ -152,23 +171,40 @@ class Call:
             raise
         return values
 
-    def _call_back(self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> None:
-        began, self.called_back = time.monotonic(), True
+    def _call_back(
+        self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> tuple[bytes, list[Buffer]]:
+        began = time.monotonic()
         given = self._shared.passing
         self._shared.note()
         try:
-            parts = self._told("return", function(*args, **kwargs))
+            text, buffers = self._told("return", function(*args, **kwargs))
         except Exception as error:
             self._failed = error
-            parts = self._told("raise")
+            text, buffers = self._told("raise")
         self._shared.forget(given, self._shared.passing)
         self._deadline.extend(time.monotonic() - began)
-        self._channel.send(parts, self._deadline.at)
+        return text, buffers
 
-    def _told(self, kind: str, *values: Any) -> list[Buffer]:
+    def _told(self, kind: str, *values: Any) -> tuple[bytes, list[Buffer]]:
         self._encoder = encoder = Encoder(self._foreign, self._shared.table)
         changes, body = self._shared.encode(encoder, values)
-        return pack([kind, self._id, changes, *body], encoder.buffers)
+        return written([kind, self._id, changes, *body]), encoder.buffers
+
+    def _tell(self, question: Words, text: bytes, buffers: list[Buffer]) -> None:
+        """Answer a call of a function, unless the worker knows the answer.
+
+        Raises: Diverged, if it knows another.
+        """
+        answer = words(text, self._id, buffers)
+        if self._noting:
+            self.noted.append(foretell(question, answer))
+        known = next(self._foretold, None)
+        if known is None or known.question != digest(question):
+            self._foretold = iter(())
+            self._channel.send(pack_text(text, buffers), self._deadline.at)
+        elif known.answer != digest(answer):
+            raise Diverged
 
     def _foreign(self, value: Any) -> list[Any]:
         return self._numbers.encode(value, self._encoder, self._kept)

@@ -13,6 +13,34 @@ from grader.text import plain
 from grader.wire import Buffer, Encoder, pack
 
 
+class Functions:
+    """The functions of one check that the submission may call: stand-ins by their names, others by number, from 0."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str | int, Callable[..., Any]] = {}
+        self._names: dict[int, str | int] = {}
+
+    def stand_in(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        """These are passed by their names."""
+        for name, function in functions.items():
+            self._by_name[name] = function
+            self._names.setdefault(id(function), name)
+
+    def name(self, function: Callable[..., Any]) -> str | int:
+        """What the submission is told of a function that is passed."""
+        name = self._names.setdefault(id(function), len(self._by_name))
+        self._by_name.setdefault(name, function)
+        return name
+
+    def get(self, name: Any) -> Callable[..., Any] | None:
+        """The function that was passed under a name."""
+        return self._by_name.get(name) if type(name) in (str, int) else None
+
+    def clear(self) -> None:
+        self._by_name.clear()
+        self._names.clear()
+
+
 class Numbers:
     """The numbers that checks and one worker have agreed on.
 
@@ -25,9 +53,7 @@ class Numbers:
         self._session, self._process = session, process
         self._objects: weakref.WeakValueDictionary[int, RemoteObject] = weakref.WeakValueDictionary()
         self._dropped: list[int] = []
-        self._functions: dict[int, Callable[..., Any]] = {}
-        self._of_functions: dict[int, int] = {}
-        self._next = 0
+        self._functions = Functions()
         self._standing_in: Mapping[str, Any] = NOTHING
 
     def of(self, value: RemoteObject) -> int:
@@ -44,14 +70,14 @@ class Numbers:
 
         Raises: WireError, if it was not, or if the functions were revoked since.
         """
-        if type(number) is not int or number not in self._functions:
+        function = self._functions.get(number)
+        if function is None:
             raise WireError("it calls a function that it was not given, or in a check that is over")
-        return self._functions[number]
+        return function
 
     def revoke(self) -> None:
         """A check is over: no function that it passed does any more work."""
         self._functions.clear()
-        self._of_functions.clear()
 
     def encode(self, value: Any, encoder: Encoder, kept: list[RemoteObject]) -> list[Any]:
         """A value of no plain type on its way to the worker; `kept` takes the objects that it found for functions."""
@@ -63,7 +89,7 @@ class Numbers:
         if isinstance(value, Path):
             return passed_file(value, encoder)
         if callable(value):
-            return ["k", self._of_function(value)]
+            return ["k", self._functions.name(value)]
         raise TypeError(f"a check cannot pass a {type(value).__name__} to a submission")
 
     def resolve(self, tag: str, args: list[Any]) -> RemoteObject:
@@ -80,23 +106,14 @@ class Numbers:
         """What to say before the next request and needs no answer: who stands in, and which objects are done with."""
         told: list[Buffer] = []
         if stand_ins is not self._standing_in:
-            kept: list[RemoteObject] = []
-            encoder = Encoder(lambda value: self.encode(value, encoder, kept))
-            functions = {name: encoder.encode(function) for name, function in stand_ins.items()}
-            told += pack(["stand_in", "", [], [], functions], encoder.buffers)
+            self._functions.stand_in(stand_ins)
+            told += pack(["stand_in", "", [], [], {name: ["k", name] for name in stand_ins}], [])
             self._standing_in = stand_ins
         if self._dropped:
             dropped, self._dropped[:] = self._dropped[:], []
             gone = [handle for handle in dropped if handle not in self._objects]  # the others came back meanwhile
             told += pack(["drop", "", gone, [], {}], [])
         return told
-
-    def _of_function(self, function: Callable[..., Any]) -> int:
-        number = self._of_functions.setdefault(id(function), self._next)
-        if number == self._next:
-            self._functions[number] = function
-            self._next += 1
-        return number
 
 
 def passed_file(path: Path, encoder: Encoder) -> list[Any]:

@@ -17,10 +17,11 @@ from grader.remote.objects import NOTHING, RemoteModule, RemoteObject
 from grader.remote.raised import SubmissionRaised, described, gone, name_limit
 from grader.remote.record import SMALL, Record, RecordedCall, copied
 from grader.sandbox.channel import Closed
+from grader.sandbox.foretold import Foretold
 from grader.sandbox.launch import current
 from grader.sandbox.process import Process
 
-READ_SECONDS = 0.5  # for all answers of a check; those that take longer are read as they come
+READ_SECONDS = 2.0  # for all answers of a check; those that take longer are read as they come
 LOADS = 2  # how often a submission may fail to load before it is given up
 MIB = 1 << 20
 
@@ -52,7 +53,8 @@ class Session:
         self._record = Record()
         self._recorder: Recorder | None = None
         self._ahead: Ahead | None = None  # what was sent, and not asked for yet
-        self._asking = self._changed = self._called_back = False
+        self._called: list[Foretold] = []  # the calls of functions of the checks during the last request
+        self._asking = self._changed = False
 
     @property
     def stand_ins(self) -> dict[str, Callable[..., Any]]:
@@ -86,12 +88,22 @@ class Session:
     def note(self, recorder: Recorder | None) -> None:
         """From now on, requests are noted there."""
         self._recorder = recorder
+        if recorder is not None:
+            self._renumber()
+            recorder.stand_in(self.replaced)
+
+    def _renumber(self) -> None:
+        """Have the functions that are passed from now on be numbered as those of a check that begins."""
+        if self._numbers is not None:
+            self._numbers.revoke()
+        self.replaced = dict(self.replaced) or NOTHING
 
     def expect(self, plan: Plan) -> None:
         """Send the requests that the check is about to make."""
         self._start()
         assert self._process is not None
         assert self._numbers is not None
+        self._renumber()
         self._ahead = Ahead(plan)
         deadline = Deadline(self._process, self.limits.call_seconds, self._until, self.limits.check_seconds)
         try:
@@ -187,7 +199,7 @@ class Session:
         try:
             value = self._request(self.limits.call_seconds, self._until, kind, names, args, kwargs)
         finally:
-            recorder.answered(value, self._changed, self._called_back)
+            recorder.answered(value, self._changed, self._called)
         return value
 
     def _expected(
@@ -207,7 +219,7 @@ class Session:
             return self.request(kind, names, args, kwargs)
         value = None
         try:
-            value = self._complete(call, deadline, kind, names, lambda: call.await_answer(sent))
+            value = self._complete(call, deadline, kind, names, lambda: call.await_answer(sent, ahead.foretold))
         finally:
             ahead.answered(value, self._changed)
         return value
@@ -253,7 +265,7 @@ class Session:
         assert process is not None
         assert numbers is not None
         deadline = Deadline(process, seconds, until, self.limits.check_seconds)
-        call = Call(process.channel, numbers, deadline)
+        call = Call(process.channel, numbers, deadline, noting=self._recorder is not None)
         message, buffers = call.ask(kind, names, args, kwargs)
         data = copied(buffers) if kind == "call" and names[0] == 0 else None
         news = numbers.news(self.replaced) if kind != "load" else []
@@ -285,7 +297,7 @@ class Session:
             name = names[1] if kind == "call" else None
             raise gone(error, name, deadline.seconds, process, self.limits) from None
         finally:
-            self._asking, self._changed, self._called_back = outer, call.changed, call.called_back
+            self._asking, self._changed, self._called = outer, call.changed, call.noted
             if call.open:
                 self.close()
 

@@ -68,8 +68,15 @@ class Channel:
 
         Raises: WireError, TimeoutError, Closed.
         """
-        text, data = self._put_back.popleft() if self._put_back else self.receive_text(deadline)
+        text, data = self.receive_frame(deadline)
         return wire.parse(text), data
+
+    def receive_frame(self, deadline: float | None = None) -> Frame:
+        """The next frame: its text and the data of its buffers.
+
+        Raises: WireError, TimeoutError, Closed.
+        """
+        return self._put_back.popleft() if self._put_back else self.receive_text(deadline)
 
     def put_back(self, frames: Iterable[Frame]) -> None:
         """Have these frames, which `receive_text` gave, be the next that are received."""

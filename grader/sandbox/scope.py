@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from grader.sandbox.foretold import Words, unseal
 from grader.sandbox.shared import Shared
 from grader.wire import Buffer, Decoder, Encoder
 
@@ -22,9 +23,10 @@ class Holder(Protocol):
 class Scope:
     """One request, and the mutable values that it shares with the checks."""
 
-    __slots__ = ("_changed", "_data", "_named", "_worker", "call", "shared")
+    __slots__ = ("_changed", "_data", "_foretold", "_named", "_worker", "call", "shared")
 
-    def __init__(self, worker: Holder, call: str, data: memoryview) -> None:
+    def __init__(self, worker: Holder, call: str, data: memoryview, foretold: Sequence[bytes] = ()) -> None:
+        self._foretold = iter(foretold)
         self.call, self.shared = call, Shared()
         self._worker, self._data = worker, data
         self._named: dict[int, Any] = {}  # earlier answers that the request names
@@ -37,12 +39,20 @@ class Scope:
         self.shared.note()
         return values
 
-    def ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Buffer]]:
+    def ask(self, number: int | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Buffer]]:
         """A call of a function of the checks."""
         encoder = Encoder(self._worker.handle, self.shared.table)
         changes, body = self._encoded(encoder, [*args, *kwargs.values()])
         named = dict(zip(kwargs, body[len(args) :], strict=True))
         return ["callback", self.call, changes, number, body[: len(args)], named], encoder.buffers
+
+    def foretold(self, question: Words) -> Words | None:
+        """The answer to a call of a function of the checks, if it is known; after one that is not, none is."""
+        sealed = next(self._foretold, None)
+        answer = None if sealed is None else unseal(question, sealed)
+        if answer is None:
+            self._foretold = iter(())
+        return answer
 
     def returned(self, changes: Any, trees: list[Any], data: memoryview) -> list[Any]:
         """Take over what the checks changed, and what their function returned."""

@@ -11,16 +11,18 @@ arguments, by place and by name:
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
-    ["ahead", id, [n, kept], [], {}]            nor has this: the next n requests are answered one after the other
+    ["ahead", id, [n, kept, sizes], [], {}]     nor has this: the next n requests are answered one after the other
 A request among those of "ahead" may hold ["q", k, keys] for what the k-th of them was answered, or a part of that, if
-k is among the kept.
-and answers are ["ok", id, changes, value], ["error", id, changes, description], ["callback", id, changes, number,
-[...], {...}]; the last is answered by ["return", id, changes, value] or ["raise", id, changes].
+k is among the kept. The data of "ahead" are what callbacks will be answered, one behind the other: these sizes, for
+each request (see `grader.sandbox.foretold`).
+Answers are ["ok", id, changes, value], ["error", id, changes, description] and ["callback", id, changes, number, [...],
+{...}]; the last is answered by ["return", id, changes, value] or ["raise", id, changes], unless that is foretold.
 """
 
 from __future__ import annotations
 
 import builtins
+import io
 import linecache
 import operator
 import os
@@ -29,7 +31,7 @@ import tempfile
 import traceback
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,9 @@ from weakref import WeakValueDictionary
 
 from grader.errors import WireError
 from grader.sandbox.channel import Channel, Closed
+from grader.sandbox.foretold import words
 from grader.sandbox.scope import Scope
-from grader.wire import Decoder, Encoder, pack
+from grader.wire import Decoder, Encoder, pack, pack_text, parse, written
 
 ABSENT = object()
 ALLOCATOR = "DefaultCPUAllocator"  # whom torch's RuntimeError names when there is no memory left
@@ -63,25 +66,28 @@ class Worker:
         self._originals: dict[str, Any] = {}
         self._files: set[str] = set()
         self._scopes: list[Scope] = []
-        self._callbacks: WeakValueDictionary[int, Callable[..., Any]] = WeakValueDictionary()
+        self._callbacks: WeakValueDictionary[int | str, Callable[..., Any]] = WeakValueDictionary()
         self._waiting: deque[tuple[list[Any], memoryview]] = deque()  # requests that were sent ahead
         self._kept: set[int] = set()  # the numbers of those whose answers are named by others
         self._answers: dict[int, tuple[Any, bytes]] = {}  # these, as they were told
         self._next = 0  # the number of the first of those that wait
+        self._foretold: deque[list[bytes]] = deque()  # what each of those that wait will be answered, sealed
 
     def serve(self) -> None:
         """Answer until the other side hangs up."""
         with suppress(Closed):
             while True:
                 if self._waiting:
-                    self._keep(self._next, self._answer(*self._waiting.popleft()))
+                    self._keep(self._next, self._answer(*self._waiting.popleft(), self._foretold.popleft()))
                     self._next += 1
                 else:
                     self._answer(*self._channel.receive())
 
-    def _answer(self, tree: list[Any], data: memoryview) -> Any:
+    def _answer(self, tree: list[Any], data: memoryview, foretold: Sequence[bytes] = ()) -> Any:
         kind, call, names, args, kwargs = tree
-        scope = Scope(self, call, data)
+        if kind == "ahead":
+            return self._ahead(names, data)
+        scope = Scope(self, call, data, foretold)
         if kind in SILENT:
             return SILENT[kind](self, names, scope.decode([], kwargs)[1])
         self._scopes.append(scope)
@@ -150,10 +156,13 @@ class Worker:
         tree, data = self._answers[number]
         return Decoder(memoryview(data), self.resolve).decode(tree)
 
-    def _ahead(self, names: list[Any], kwargs: dict[str, Any]) -> None:
-        count, self._kept, self._next = names[0], set(names[1]), 0
+    def _ahead(self, names: list[Any], data: memoryview) -> None:
+        count, kept, sizes = names
+        self._kept, self._next = set(kept), 0
         self._answers.clear()
         self._waiting.extend(self._channel.receive() for _ in range(count))
+        file = io.BytesIO(data)
+        self._foretold.extend([file.read(size) for size in some] for some in sizes)
 
     def _operator(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         function = getattr(operator, name, None) or getattr(builtins, name)
@@ -221,25 +230,33 @@ class Worker:
             message = str(error.msg)[:MAX_MESSAGE]
         return bases[:8], message, frames[-MAX_FRAMES:]
 
-    def _callback(self, number: int) -> Callable[..., Any]:
+    def _callback(self, number: int | str) -> Callable[..., Any]:
         function = self._callbacks.get(number)
         if function is None:
             function = self._callbacks[number] = lambda *args, **kwargs: self._ask(number, args, kwargs)
         return function
 
-    def _ask(self, number: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _ask(self, number: int | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of the checks; answer other requests that come meanwhile."""
         scope = self._scopes[-1]
-        self._channel.send(pack(*scope.ask(number, args, kwargs)))
+        tree, buffers = scope.ask(number, args, kwargs)
+        text = written(tree)
+        self._channel.send(pack_text(text, buffers))
+        if answer := scope.foretold(words(text, scope.call, buffers)):
+            tree, data = parse(answer[0]), memoryview(answer[1])
+            return self._returned(scope, tree, data)
         while True:
             tree, data = self._channel.receive()
             if tree[1] != scope.call:
                 self._answer(tree, data)
                 continue
-            values = scope.returned(tree[2], tree[3:], data)
-            if tree[0] == "raise":
-                raise CallbackFailed("a function that the check passed in raised an exception")
-            return values[0]
+            return self._returned(scope, tree, data)
+
+    def _returned(self, scope: Scope, tree: list[Any], data: memoryview) -> Any:
+        values = scope.returned(tree[2], tree[3:], data)
+        if tree[0] == "raise":
+            raise CallbackFailed("a function that the check passed in raised an exception")
+        return values[0]
 
 
 KINDS: dict[str, Callable[..., Any]] = {
@@ -252,7 +269,6 @@ KINDS: dict[str, Callable[..., Any]] = {
 SILENT: dict[str, Callable[..., None]] = {
     "stand_in": Worker._stand_in,
     "drop": Worker._drop,
-    "ahead": Worker._ahead,
 }
 
 

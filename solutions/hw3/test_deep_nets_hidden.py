@@ -918,6 +918,7 @@ class TestKLayerNet:
             if abs(np.var(params[f"W{i}"]) / expected - 1) > 0.14:
                 raise Mismatch(f"{what} has variance {np.var(params[f'W{i}']):.4g}; expected {expected:.4g}.")
 
+    @settings(max_examples=8)
     @given(case=networks(good=away_from_kinks))
     def test_gradients_match_the_numerical_gradient_of_your_cost(self, hw, case):
         """Along random directions the gradient is the slope of your own cost"""
@@ -938,6 +939,7 @@ class TestKLayerNet:
             numeric = (costs[0] - costs[1]) / (2 * h)
             assert_scalar(slope, numeric, what=f"{what}, along a random direction,", rtol=1e-5, atol=1e-7)
 
+    @settings(max_examples=8)
     @given(case=networks(good=away_from_kinks, dtypes=SINGLE))
     def test_float32_stays_float32(self, hw, case):
         """Parameters and X in float32 give probabilities and gradients in float32, in both modes"""
@@ -955,6 +957,7 @@ class TestKLayerNet:
         what = "net.cost(X, Y, lam)"
         assert_scalar(net.cost(case.X, case.Y, case.lam), expected, what=what, dtype=np.float32, rtol=1e-3)
 
+    @settings(max_examples=8)
     @given(case=networks(good=away_from_kinks, norms=[None, "layer"]), size=st.sampled_from([1e3, 1e5]))
     def test_large_scores_stay_finite(self, hw, case, size):
         """Scores near 1,000 or far apart give probabilities and gradients, and a cost that is never nan"""
@@ -977,6 +980,7 @@ class TestKLayerNet:
         grads = assert_dict(net.gradients(case.X, case.Y, 0.0), [last], what="net.gradients(X, Y, 0.0)")
         assert_finite(grads[last], what=f"net.gradients(X, Y, 0.0)[{last!r}], with scores far apart,")
 
+    @settings(max_examples=6)
     @given(case=networks(good=away_from_kinks, norms=["batch"]), times=st.sampled_from([1, 2]))
     def test_evaluation_after_training_steps(self, hw, case, times):
         """Cost and probabilities in mode "eval" use the running statistics as training has left them"""
@@ -990,6 +994,7 @@ class TestKLayerNet:
         one = torch.softmax(S, dim=1)[:1].numpy()
         assert_close(net.forward(case.X[:1]), one, what="net.forward(X[:1])", given=case.given)
 
+    @settings(max_examples=8)
     @given(case=networks(good=away_from_kinks))
     def test_arguments_and_parameters_stay_as_they_are(self, hw, case):
         """forward, cost and gradients change neither X and Y nor the parameters"""
@@ -1003,6 +1008,7 @@ class TestKLayerNet:
         for name, array in case.params.items():
             assert_close(params[name], array, what=f"net.params[{name!r}], after forward, cost and gradients,")
 
+    @settings(max_examples=8)
     @given(case=networks(good=away_from_kinks, layers=[5], max_side=7))
     def test_five_layers(self, hw, case):
         """A network of five layers, forward and backward"""
@@ -1013,6 +1019,7 @@ class TestKLayerNet:
         for name, expected in oracle_gradients(case, case.lam).items():
             assert_close(grads[name], expected, what=f"{what}[{name!r}]", rtol=1e-7, atol=1e-10)
 
+    @settings(max_examples=8)
     @given(case=networks(good=away_from_kinks, norms=["batch", "layer"]))
     def test_a_batch_of_one_sample(self, hw, case):
         """One sample alone gives finite probabilities, cost and gradients, with either norm"""
@@ -1087,6 +1094,7 @@ def one_layer(hw, N, K):
 @pytest.mark.task("train")
 @pytest.mark.stand_in(**LAYERS, sgd_momentum=sgd_momentum, nesterov=nesterov, rmsprop=rmsprop, adam=adam)
 class TestTrain:
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, norms=[None, "layer"], layers=[2]))
     def test_samples_keep_their_labels(self, hw, case):
         """An epoch of tiny steps adds up to the sum of its batches' gradients"""
@@ -1129,6 +1137,7 @@ class TestTrain:
         if np.abs(found[2] - found[0]).max() < 1e-9:
             raise Mismatch("train gives the same W1 with another rng: is the order drawn from rng?")
 
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, layers=[2]))
     def test_updates_are_counted_across_epochs(self, hw, case):
         """schedule is asked for t = 0, 1, 2, …, once an update, also when epochs have several batches"""
@@ -1144,6 +1153,7 @@ class TestTrain:
         if steps != list(range(3 * n_epochs)):
             raise Mismatch(f"schedule was asked for t in {steps}; expected 0 to 5 in two epochs of three updates each.")
 
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, layers=[2]))
     def test_no_step_size_changes_nothing(self, hw, case):
         """With eta = 0 the parameters stay, and validation data have entries of their own, lam included"""
@@ -1161,6 +1171,7 @@ class TestTrain:
             hits = np.asarray(twin.forward(X)).argmax(axis=1) == Y.argmax(axis=1)
             assert_scalar(history[f"{part}_accuracy"][0], hits.mean(), what=f"history['{part}_accuracy'][0]", rtol=1e-6)
 
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, dtypes=SINGLE, layers=[2]))
     def test_float32_and_arguments_that_stay(self, hw, case):
         """Arrays in float32 stay float32; X and Y stay as they are"""
