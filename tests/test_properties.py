@@ -9,6 +9,7 @@ from grader.local import run_cells
 from grader.model import Cell, Limits
 from grader.properties import Misuse, assert_tells
 from grader.remote import Session
+from grader.sandbox.foretold import may_be_foretold
 
 
 def checked(x):
@@ -73,6 +74,18 @@ def test_it_cannot_learn_the_verdicts_by_counting():
 
     with pytest.raises(Mismatch):
         assert_tells(properties, right=RIGHT, wrong=WRONG, what="properties")
+
+
+def test_nobody_can_see_how_often_the_reference_calls_what_it_finds_wrong():
+    seen = []
+
+    def properties(double):
+        seen.append(double)
+        assert [double(n) for n in (1, -2)] == [2, -4]
+
+    assert_tells(properties, right=RIGHT, wrong=WRONG, what="properties")
+    assert len(seen) == len(RIGHT) + len(WRONG)
+    assert not any(may_be_foretold(double) for double in seen)
 
 
 def test_another_exception_is_no_verdict(judged):
