@@ -416,6 +416,8 @@ def test_a_penalty_that_cannot_be_worked_out_leaves_open_scores(
         raise ZeroDivisionError("the plugin divides by zero")
 
     monkeypatch.setattr(autograde_module.AssignLatePenalties, "preprocess", broken)
+    opened = autograde_module.open_submission
+    monkeypatch.setattr(autograde_module, "open_submission", lambda *at, **options: opened(*at, **options) + 3600)
     hand_in(released, "ada", tiny__py=DOUBLE)
     assert nbgrader("autograde", "hw1") == 1
     assert "ada, hw1: the plugin divides by zero" in capfd.readouterr().err

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -290,10 +291,8 @@ def test_a_lock_that_another_program_holds_for_a_while_is_waited_for(
             lock.execute("ROLLBACK")
 
     monkeypatch.setattr(scores.time, "sleep", sleep)
-    place = scores.Place(
-        db_url=f"sqlite:///{course}/gradebook.db?timeout=0.1", course="tiny", assignment="hw1", student="zoe"
-    )
-    scores.reopen(place)
+    with closing(scores.Book(f"sqlite:///{course}/gradebook.db?timeout=0.1", "tiny")) as book:
+        scores.reopen(scores.Place(book=book, assignment="hw1", student="zoe"))
     lock.close()
     assert waited == [scores.WAITS[0]]
     assert grades(course, "zoe")["check_double"] == (None, True)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
+from nbgrader.api import Gradebook
 from sqlalchemy.exc import OperationalError
 
 from grader.errors import GraderError
 from grader.gradebook.install import install
-from grader.gradebook.scores import Place, open_submission, patiently, recorded_points
+from grader.gradebook.scores import Book, Place, open_submission, patiently, recorded_points
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +53,32 @@ def test_an_assignment_that_the_gradebook_does_not_know_is_an_error() -> None:
 
 
 def test_a_student_that_may_not_be_created_is_an_error() -> None:
-    place = Place(db_url="sqlite://", course="course", assignment="hw1", student="zoe")
-    with pytest.raises(GraderError, match="nbgrader db student add zoe"):
-        open_submission(place, None, create_student=False)
+    with closing(Book("sqlite://", "course")) as book:
+        place = Place(book=book, assignment="hw1", student="zoe")
+        with pytest.raises(GraderError, match="nbgrader db student add zoe"):
+            open_submission(place, None, create_student=False)
+
+
+def test_a_book_holds_no_lock_and_remembers_nothing_between_two_pieces_of_work(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gradebook.db?timeout=0.1"
+
+    def emails(gradebook: Gradebook) -> list[str | None]:
+        return [student.email for student in gradebook.students]
+
+    with closing(Book(url, "course")) as book, closing(Book(url, "course")) as other:
+        other.work(lambda gradebook: gradebook.add_student("zoe", email="old"))
+        assert book.work(emails) == ["old"]
+        other.work(lambda gradebook: gradebook.update_or_create_student("zoe", email="new"))
+        assert book.work(emails) == ["new"]
+
+
+def test_what_a_piece_of_work_did_before_it_failed_is_undone(tmp_path: Path) -> None:
+    def failing(gradebook: Gradebook) -> None:
+        gradebook.find_student("zoe").email = "half"
+        raise ValueError("stopped")
+
+    with closing(Book(f"sqlite:///{tmp_path}/gradebook.db", "course")) as book:
+        book.work(lambda gradebook: gradebook.add_student("zoe", email="old"))
+        with pytest.raises(ValueError, match="stopped"):
+            book.work(failing)
+        assert book.work(lambda gradebook: gradebook.find_student("zoe").email) == "old"

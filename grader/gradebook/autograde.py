@@ -15,7 +15,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from grader.gradebook.folder import copy_kept, fingerprint, read_timestamp, usab
 from grader.gradebook.handin import handed_notebook, read_cells
 from grader.gradebook.rebuild import CHECK, Rebuilt, rebuild
 from grader.gradebook.released import Released, read_released
-from grader.gradebook.scores import NO_RESPONSE, Place, Scores, open_submission, patiently, reopen, save_scores
+from grader.gradebook.scores import NO_RESPONSE, Book, Place, Scores, open_submission, patiently, reopen, save_scores
 from grader.machine import worker_count
 from grader.model import Assignment, CheckResult, Report, Status, Submission
 from grader.text import plain
@@ -49,6 +49,7 @@ class _Begun:
     destination: Path
     place: Place
     mark: str  # the fingerprint to keep with its results
+    late: bool
 
 
 class Autograde(NbgraderAutograde):  # type: ignore[misc]
@@ -109,8 +110,9 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
                 failed.append(f"{plain(folder)}: this is no name that a student's folder can have; rename it")
                 continue
             work.setdefault(assignment, []).append((student, Path(folder)))
-        for assignment, folders in work.items():
-            self._grade_all(self._released(assignment), folders, failed)
+        with closing(Book(self.coursedir.db_url, self.coursedir.course_id)) as self._book:
+            for assignment, folders in work.items():
+                self._grade_all(self._released(assignment), folders, failed)
         if failed:
             self._report(failed)
 
@@ -188,7 +190,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
         late = open_submission(place, timestamp, create_student=self.create_student)
         if late > 0:
             self.log.warning("%s is %.0f seconds late", folder, late)
-        return _Begun(folder=folder, destination=destination, place=place, mark=mark)
+        return _Begun(folder=folder, destination=destination, place=place, mark=mark, late=late > 0)
 
     def _finish(self, begun: _Begun, released: Released, submission: Submission | None, report: Report) -> str:
         """Write notebook and scores of one submission; returns what of it could not be measured, "" if nothing."""
@@ -209,7 +211,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
                 self._execute(rebuilt, name, submission, released)
             nbformat.write(rebuilt.notebook, begun.destination / f"{name}.ipynb")
         save_scores(place, found)
-        for name in found:
+        for name in found if begun.late else ():
             self._penalty(place, name)
         self.set_permissions(assignment.name, place.student)
         self.log.info("%s: %s", begun.folder, outcome(report))
@@ -227,8 +229,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
         execute(rebuilt, name, submission.modules[name], released.assignment.release_dir, allowance)
 
     def _place(self, assignment: str, student: str) -> Place:
-        course = self.coursedir
-        return Place(db_url=course.db_url, course=course.course_id, assignment=assignment, student=student)
+        return Place(book=self._book, assignment=assignment, student=student)
 
     def _undo(self, assignment: str, student: str) -> None:
         """Leave nothing behind of a run that failed."""
@@ -241,7 +242,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
     def _penalty(self, place: Place, notebook: str) -> None:
         """Let nbgrader's own step write down what late work costs; it looks at no cell."""
         names = {"student": place.student, "assignment": place.assignment, "notebook": notebook}
-        resources = {"nbgrader": {**names, "db_url": place.db_url}}
+        resources = {"nbgrader": {**names, "db_url": place.book.db_url}}
         patiently(lambda: AssignLatePenalties(parent=self).preprocess(new_notebook(), resources))
 
     def _remove_results(self, assignment: str, student: str) -> None:

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
+from typing import Any
 
-from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_output
+from nbformat import NotebookNode, from_dict
+from nbformat.v4 import new_markdown_cell
 
 from grader.gradebook.outputs import text_of
 from grader.model import CheckResult, Report, Status, Task
@@ -43,10 +44,11 @@ def check_outputs(report: Report, task: Task) -> list[NotebookNode]:
         "text/plain": _plain(head, shown, hidden, hints, score),
         "text/html": _html(head, shown, hidden, hints, score),
     }
-    outputs = [new_output("display_data", data=data)]
+    outputs: list[dict[str, Any]] = [{"output_type": "display_data", "metadata": {}, "data": data}]
     if score is not None:
-        outputs.append(new_output("execute_result", data={"text/plain": repr(float(score))}, execution_count=None))
-    return outputs
+        number = {"text/plain": repr(float(score))}
+        outputs.append({"output_type": "execute_result", "metadata": {}, "data": number, "execution_count": None})
+    return [from_dict(output) for output in outputs]  # validated with the notebook, when it is written
 
 
 def summary_cell(report: Report, *, notes: Sequence[str] = ()) -> NotebookNode:

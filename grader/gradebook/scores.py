@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from nbgrader.api import BaseCell, Gradebook, MissingEntry, SubmittedAssignment
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from grader.errors import GraderError
@@ -24,12 +25,39 @@ WAITS = (0.5, 1.0)  # seconds before the second, third, ... attempt; SQLite itse
 NO_RESPONSE = "No response."  # nbgrader's own words
 
 
+class Book:
+    """The gradebook of a course, opened once: opening it takes longer than the scores of a submission.
+
+    Between two pieces of work it holds no lock and remembers nothing.
+    """
+
+    def __init__(self, db_url: str, course: str) -> None:
+        self.db_url, self.course = db_url, course
+        self._gradebook: Gradebook | None = None
+
+    def work(self, work: Callable[[Gradebook], T]) -> T:
+        """Do a piece of work; errors: GraderError if another program keeps the database locked."""
+        return patiently(lambda: self._once(work))
+
+    def close(self) -> None:
+        if self._gradebook is not None:
+            self._gradebook.close()
+        self._gradebook = None
+
+    def _once(self, work: Callable[[Gradebook], T]) -> T:
+        if self._gradebook is None:
+            self._gradebook = Gradebook(self.db_url, self.course)
+        try:
+            return work(self._gradebook)
+        finally:
+            self._gradebook.db.remove()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where the scores of one submission are."""
 
-    db_url: str
-    course: str
+    book: Book
     assignment: str
     student: str
 
@@ -48,68 +76,68 @@ def open_submission(place: Place, timestamp: datetime.datetime | None, *, create
     Returns how many seconds late it is. A score that a person gave stays.
     """
 
-    def work() -> float:
-        with Gradebook(place.db_url, place.course) as gradebook:
-            if create_student:
-                gradebook.update_or_create_student(place.student)
-            else:
-                _student(gradebook, place.student)
-            with gradebook.db.no_autoflush:  # nbgrader adds the rows of a submission before the submission itself
-                submission = gradebook.update_or_create_submission(place.assignment, place.student, timestamp=timestamp)
-            late = float(submission.total_seconds_late)
-            _leave_open(submission)
-            gradebook.db.commit()
-            return late
+    def work(gradebook: Gradebook) -> float:
+        if create_student:
+            gradebook.update_or_create_student(place.student)
+        else:
+            _student(gradebook, place.student)
+        with gradebook.db.no_autoflush:  # nbgrader adds the rows of a submission before the submission itself
+            submission = gradebook.update_or_create_submission(place.assignment, place.student, timestamp=timestamp)
+        late = float(submission.total_seconds_late)
+        _leave_open(submission)
+        gradebook.db.commit()
+        return late
 
-    return patiently(work)
+    return place.book.work(work)
 
 
 def reopen(place: Place) -> None:
     """Leave all automatic scores of a submission open again, after a run that failed when they were saved already."""
 
-    def work() -> None:
-        with Gradebook(place.db_url, place.course) as gradebook, suppress(MissingEntry):
+    def work(gradebook: Gradebook) -> None:
+        with suppress(MissingEntry):
             _leave_open(gradebook.find_submission(place.assignment, place.student))
             gradebook.db.commit()
 
-    patiently(work)
+    place.book.work(work)
 
 
 def save_scores(place: Place, found: Mapping[str, Scores]) -> None:
     """Save all that a run found, notebook by notebook, or nothing of it."""
 
-    def work() -> None:
-        with Gradebook(place.db_url, place.course) as gradebook:
-            for notebook, scores in found.items():
-                rows = gradebook.find_submission_notebook(notebook, place.assignment, place.student)
-                grades = {grade.name: grade for grade in rows.grades}  # not find_grade, which is a query for each
-                for grade_id, score in scores.automatic.items():
-                    grade = grades[grade_id]
-                    grade.auto_score = score
-                    # a person decides what is open, and looks again at what they decided before this run
-                    grade.needs_manual_grade = score is None or grade.manual_score is not None
-                comments = {comment.name: comment for comment in rows.comments}
-                for grade_id, comment in scores.comments.items():
-                    comments[grade_id].auto_comment = comment
-            gradebook.db.commit()
+    def work(gradebook: Gradebook) -> None:
+        for notebook, scores in found.items():
+            rows = gradebook.find_submission_notebook(notebook, place.assignment, place.student)
+            cells = select(BaseCell.id, BaseCell.name).where(BaseCell.notebook_id == rows.notebook_id)
+            names = {cell.id: cell.name for cell in gradebook.db.execute(cells)}  # grade.name is a query for each
+            grades = {names[grade.cell_id]: grade for grade in rows.grades}
+            for grade_id, score in scores.automatic.items():
+                grade = grades[grade_id]
+                grade.auto_score = score
+                # a person decides what is open, and looks again at what they decided before this run
+                grade.needs_manual_grade = score is None or grade.manual_score is not None
+            comments = {names[comment.cell_id]: comment for comment in rows.comments}
+            for grade_id, comment in scores.comments.items():
+                comments[grade_id].auto_comment = comment
+        gradebook.db.commit()
 
-    patiently(work)
+    place.book.work(work)
 
 
 def recorded_points(db_url: str, course: str, assignment: str) -> dict[str, float]:
     """What each graded cell is worth in the gradebook; errors: GraderError where it does not know the assignment."""
 
-    def work() -> dict[str, float]:
-        with Gradebook(db_url, course) as gradebook:
-            try:
-                found = gradebook.find_assignment(assignment)
-            except MissingEntry:
-                raise GraderError(
-                    f"The gradebook does not know {assignment}. Run first: nbgrader generate_assignment {assignment}"
-                ) from None
-            return {cell.name: float(cell.max_score) for notebook in found.notebooks for cell in notebook.grade_cells}
+    def work(gradebook: Gradebook) -> dict[str, float]:
+        try:
+            found = gradebook.find_assignment(assignment)
+        except MissingEntry:
+            raise GraderError(
+                f"The gradebook does not know {assignment}. Run first: nbgrader generate_assignment {assignment}"
+            ) from None
+        return {cell.name: float(cell.max_score) for notebook in found.notebooks for cell in notebook.grade_cells}
 
-    return patiently(work)
+    with closing(Book(db_url, course)) as book:
+        return book.work(work)
 
 
 def patiently(work: Callable[[], T], waits: tuple[float, ...] = WAITS) -> T:

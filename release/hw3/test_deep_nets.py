@@ -989,6 +989,7 @@ class TestKLayerNet:
             else:
                 assert_close(params[name], value, what=f"{call}[{name!r}]")
 
+    @settings(max_examples=10)
     @given(case=networks(good=away_from_kinks))
     def test_forward_matches_the_same_network_in_torch(self, hw, case):
         """A new network (running mean 0, var 1) gives, in mode "eval", the probabilities of the same layers in torch"""
@@ -1009,6 +1010,7 @@ class TestKLayerNet:
         what = f"net.forward(X) with norm={case.norm!r}"
         assert_close(P, expected, what=what, given=case.given, related=related)
 
+    @settings(max_examples=6)
     @given(case=networks(good=away_from_kinks, norms=["batch"]))
     def test_training_mode_uses_the_batch_and_updates_the_running_statistics(self, hw, case):
         """net.forward(X, "train") normalises by the batch, and the next net.forward(X) finds its statistics updated"""
@@ -1030,6 +1032,7 @@ class TestKLayerNet:
         what = 'net.forward(X), after net.forward(X, "train"),'
         assert_close(net.forward(case.X), again, what=what, given=case.given, related=related)
 
+    @settings(max_examples=10)
     @given(case=networks(good=away_from_kinks), p_drop=st.sampled_from([0.0, 0.5]))
     def test_cost_is_cross_entropy_plus_regulariser(self, hw, case, p_drop):
         """The cost is the mean cross-entropy, without dropout, plus lam * sum(W**2) over all weight matrices"""
@@ -1054,6 +1057,7 @@ class TestKLayerNet:
         what = f"net.cost(X, Y, lam) with norm={case.norm!r}, p_drop={p_drop}"
         assert_scalar(actual, expected, what=what, given=case.given, related=related, sizes=case.sizes, rtol=1e-6)
 
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, norms=["batch"]))
     def test_cost_leaves_the_running_statistics(self, hw, case):
         """Measuring the cost, in either mode, changes neither parameters nor running statistics"""
@@ -1071,6 +1075,7 @@ class TestKLayerNet:
         assert_close(net.forward(case.X), expected, what=what, given=case.given, related=related)
 
     @pytest.mark.weight(3)
+    @settings(max_examples=12)
     @given(case=networks(good=away_from_kinks))
     def test_gradients_match_automatic_differentiation(self, hw, case):
         """Every entry of the gradient of every parameter, regulariser included, is that of the same network in torch"""
@@ -1094,6 +1099,7 @@ class TestKLayerNet:
             full = f"{what} → grads[{name!r}]"
             assert_close(actual[name], expected[name], what=full, related=related, sizes=case.sizes, given=case.given)
 
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, norms=["batch"]))
     def test_gradients_update_the_running_statistics_once(self, hw, case):
         """net.gradients goes forward in mode "train" once: the running statistics move one step"""
@@ -1142,6 +1148,7 @@ class TestKLayerNet:
                 f"{spread:.2f} over the samples; expected {expected:.2f}.{same}"
             )
 
+    @settings(max_examples=8)
     @given(seed=seeds())
     def test_gradients_use_the_mask_of_the_forward_pass(self, hw, seed):
         """With dropout the gradient is 0 for the units that were dropped on the way forward, and right for the rest
@@ -1208,6 +1215,7 @@ def after_training(net, params):
 class TestTrain:
     """`net` is your own KLayerNet; what is expected is worked out with its own gradients, costs and probabilities."""
 
+    @settings(max_examples=6)
     @given(case=networks(good=away_from_kinks, norms=[None, "batch"]))
     def test_one_batch_of_all_samples_is_gradient_descent(self, hw, case):
         """With n_batch = N each epoch is one update w - schedule(t) * dw with t = 0, 1, 2, counted on across epochs"""
@@ -1238,6 +1246,7 @@ class TestTrain:
             given_ = case.given | {"schedule": etas}
             assert_close(found[name], expected[name], what=what, given=given_, related=related, atol=1e-9)
 
+    @settings(max_examples=5)
     @given(case=networks(good=away_from_kinks, norms=["batch", None], layers=[2]))
     def test_the_history_is_measured_after_each_epoch_in_eval_mode(self, hw, case):
         """history has cost (with lam) and accuracy on the whole set after each epoch, in mode "eval" of the net"""
@@ -1286,7 +1295,9 @@ class TestTrain:
         what = "train(…) with N = 7 and n_batch = 3 → sorted 1/(size of its batch) of each sample"
         assert_close(counted, np.array([third] * 6 + [1]), what=what, related=related, rtol=1e-4)
 
-    @given(seed=seeds(), name=st.sampled_from(sorted(OPTIMIZERS)))
+    @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+    @settings(max_examples=2)
+    @given(seed=seeds())
     def test_each_optimiser_keeps_a_state_for_every_parameter(self, hw, seed, name):
         """Four updates are four of the optimiser's steps, with one state for each parameter, kept across epochs"""
         X, Y, params = steep(seed)
