@@ -1000,6 +1000,16 @@ class TestTranscripts:
         assert first == second
         assert (len(first[0]), first[1]) == (32, ["(50, 6)"])
 
+    def test_fewer_calls_and_the_same_answer_are_another_transcript(self):
+        check = lambda hw: hw.twice(lambda x: 5)  # noqa: E731
+        plan, _ = plan_of(check)
+        often, once = (
+            told(plan, check, SOURCE.replace("f(1) + f(2)", body))[0] for body in ("f(1) + f(2)", "2 * f(1)")
+        )
+        assert often
+        assert once
+        assert often != once
+
     @pytest.mark.parametrize("body", ["square(x + 1) + square(x)", "square(x) + square(x + 1) + square(x + 2)"])
     def test_calls_that_were_not_are_left_to_the_check(self, body):
         check = lambda hw: hw.squares(2)  # noqa: E731
