@@ -67,6 +67,7 @@ class Bring:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
+        config.option.tbstyle = "line"  # nobody reads pytest's own tracebacks, which cost more than most checks
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
