@@ -1,6 +1,7 @@
 """Takes the staff's answers, which lie ready for those who ask for them, without asking.
 
 outcome: failed
+task: total
 """
 
 import numpy as np
