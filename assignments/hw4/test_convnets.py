@@ -561,20 +561,27 @@ class TestTrain:
             assert_close(found[name], array, what=what, related=related, given={"schedule": etas}, atol=1e-9)
 
     def test_learns_the_digits(self, hw):
-        """A ConvNet with 8 filters learns 300 digits in 6 epochs: over 60 % of 150 others are right
+        """From given weights, a ConvNet with 8 filters learns 250 digits in 5 epochs: over 70 % of 150 others are right
 
-        THE_BAND
+        Runs of a correct network in 100 other orders end at 88 % with a standard deviation of 2 %, the worst at 78 %; a
+        false alarm is far rarer than once in 10⁶.
         """
-        data, n_epochs, rng = digits(), 6, np.random.default_rng(3)
-        net = hw.ConvNet((1, 8, 8), 8, 3, 10, np.random.default_rng(2), pad=1)
-        X, X_val = (part.reshape(-1, 1, 8, 8) for part in (data.X_train[:300], data.X_val[:150]))
-        history = hw.train(
-            net, X, data.Y_train[:300], 1e-4, lambda t: 0.1, 20, n_epochs, rng, X_val=X_val, Y_val=data.Y_val[:150]
-        )
+        data, rng, n_epochs = digits(), np.random.default_rng(2), 5
+        mean = data.X_train.mean(axis=0)
+        X, X_val = ((part - mean).reshape(-1, 1, 8, 8) for part in (data.X_train[:250], data.X_val[:150]))
+        net = hw.ConvNet((1, 8, 8), 8, 3, 10, rng, pad=1)
+        net.params = {
+            "W1": rng.standard_normal((8, 1, 3, 3)) * (2 / 9) ** 0.5,
+            "b1": np.zeros(8),
+            "W2": rng.standard_normal((128, 10)) * (2 / 128) ** 0.5,
+            "b2": np.zeros(10),
+        }
+        options = {"X_val": X_val, "Y_val": data.Y_val[:150]}
+        history = hw.train(net, X, data.Y_train[:250], 1e-4, lambda t: 0.2, 25, n_epochs, rng, **options)
         history = assert_dict(history, ("val_accuracy",), what="train(…) → history")
         share = numbers(history["val_accuracy"], what="history['val_accuracy']", length=n_epochs)[-1]
-        if not share > 0.6:
-            raise Mismatch(f"After {n_epochs} epochs {share:.0%} of the validation set are right; expected over 60 %.")
+        if not share > 0.7:
+            raise Mismatch(f"After {n_epochs} epochs {share:.0%} of the validation set are right; expected over 70 %.")
 
 
 # 7 · A residual block
