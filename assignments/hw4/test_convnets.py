@@ -73,6 +73,14 @@ def refused(call, *args):
     raise Mismatch(f"{text} gives {shown}; expected a ValueError.")
 
 
+def assert_count(actual, expected, what, related):
+    """An int, or what known mistakes make of it."""
+    found = [text for text, value in related.items() if number(actual) == value]
+    if number(actual) != expected and found:
+        raise Mismatch(f"{what} is {number(actual):g}; expected {expected}. It is {found[0]}.")
+    assert_scalar(actual, expected, what=what)
+
+
 # 1 · Convolution
 
 
@@ -98,11 +106,7 @@ class TestConvOutputSize:
             "rounded up: a window that would stick out at the end does not count": len(places) + 1,
         }
         call = f"conv_output_size({n}, {k}, {stride}, {pad}, {dilation})"
-        actual = hw.conv_output_size(n, k, stride, pad, dilation)
-        found = next((text for text, value in related.items() if number(actual) == value != len(places)), "")
-        if number(actual) != len(places) and found:
-            raise Mismatch(f"{call} gives {number(actual):g}; expected {len(places)}. It is {found}.")
-        assert_scalar(actual, len(places), what=call)
+        assert_count(hw.conv_output_size(n, k, stride, pad, dilation), len(places), call, related)
 
     @given(k=st.integers(2, 5), pad=st.integers(0, 1), dilation=st.sampled_from([1, 2]))
     def test_a_window_that_does_not_fit_is_a_value_error(self, hw, k, pad, dilation):
@@ -136,7 +140,9 @@ class TestConv2dForward:
         x, w = np.arange(1.0, 13).reshape(1, 1, 3, 4), np.array([[[[1.0, 0.0], [2.0, -1.0]]]])
         out, _ = unpack(hw.conv2d_forward(x, w, np.array([10.0])), ("out", "cache"), what="conv2d_forward(x, w, b)")
         expected = np.array([[[[15.0, 17, 19], [23, 25, 27]]]])
-        assert_close(out, expected, what="conv2d_forward(x, w, b) → out", given={"x": x, "w": w})
+        flipped = "what a flipped filter gives: here nothing is flipped, it is a cross-correlation"
+        related = {flipped: expected + 4, "what comes out without the bias": expected - 10}
+        assert_close(out, expected, what="conv2d_forward(x, w, b) → out", given={"x": x, "w": w}, related=related)
 
     @given(case=convolutions(dtypes=DOUBLE, strides=[1], pads=[0], dilations=[1]))
     def test_slides_filters_over_images(self, hw, case):
@@ -170,7 +176,15 @@ def gradient_mistakes(case):
             "what flipped filters give: backward uses each weight where forward used it": pulled(
                 case.x, np.flip(case.w, sides)
             )[0],
-            "what comes out if a later window overwrites what an earlier one gave; they add up": overwritten(case),
+            "what comes out if a later window overwrites what an earlier one gave; they add up": scattered(
+                case, case.stride, case.dilation, adds=False
+            ),
+            "what comes out if the stride is ignored: neighbouring windows are stride apart": scattered(
+                case, 1, case.dilation
+            ),
+            "what comes out if the dilation is ignored: a window's pixels are dilation apart": scattered(
+                case, case.stride, 1
+            ),
         },
         "dw": {
             "what flipped filters would have": np.flip(dw, sides),
@@ -183,20 +197,17 @@ def gradient_mistakes(case):
     }
 
 
-def overwritten(case):
-    """dx where windows, row by row, replace what was there."""
-    options = {"stride": case.stride, "dilation": case.dilation}
-    pad = [(0, 0), (0, 0), *[(case.pad, case.pad)] * (case.x.ndim - 2)]
-    dx = np.zeros(np.pad(case.x, pad).shape)
+def scattered(case, stride, dilation, adds=True):
+    """dx where each place gives its gradient to a window that starts `stride` further than that of the place before."""
+    width = [(0, 0), (0, 0), *[(case.pad, case.pad)] * (case.x.ndim - 2)]
+    dx = np.zeros(np.pad(case.x, width).shape)
     window = np.tensordot(case.dout, case.w, axes=(1, 0))  # (N, places…, C, window…)
     for place in np.ndindex(case.dout.shape[2:]):
-        starts = [options["stride"] * i for i in place]
-        span = [
-            slice(start, start + case.dilation * (k - 1) + 1, case.dilation)
-            for start, k in zip(starts, case.w.shape[2:], strict=True)
-        ]
-        dx[(..., *span)] = window[(slice(None), *place)]
-    return dx[(..., *[slice(case.pad, n + case.pad) for n in case.x.shape[2:]])]
+        starts = [stride * i for i in place]
+        ends = [start + dilation * (k - 1) + 1 for start, k in zip(starts, case.w.shape[2:], strict=True)]
+        seen = dx[(..., *(slice(start, end, dilation) for start, end in zip(starts, ends, strict=True)))]
+        seen[:] = adds * seen + window[(slice(None), *place)]
+    return dx[(..., *(slice(case.pad, n + case.pad) for n in case.x.shape[2:]))]
 
 
 @pytest.mark.task("conv2d_backward", points=11)
@@ -425,6 +436,14 @@ class TestConfusionMatrix:
         assert_close(actual, expected, what=what, given=given_, related=related)
 
 
+def extent(layers):
+    """The length of what one unit sends back through all layers, from the last to the first."""
+    seen = torch.ones(1, 1, 1)
+    for kernel, stride, *dilation in reversed(layers):
+        seen = functional.conv_transpose1d(seen, torch.ones(1, 1, kernel), stride=stride, dilation=dilation or 1)
+    return seen.shape[2]
+
+
 LAYERS = st.lists(
     st.one_of(
         st.tuples(st.integers(1, 5), st.integers(1, 3)),
@@ -439,10 +458,14 @@ class TestReceptiveField:
     @given(layers=LAYERS)
     def test_is_how_far_one_unit_reaches(self, hw, layers):
         """The extent is that of what one unit sends back through all layers, from the last to the first"""
-        seen = torch.ones(1, 1, 1)
-        for kernel, stride, *dilation in reversed(layers):
-            seen = functional.conv_transpose1d(seen, torch.ones(1, 1, kernel), stride=stride, dilation=dilation or 1)
-        assert_scalar(hw.receptive_field(layers), seen.shape[2], what=f"receptive_field({layers})")
+        reaches = [(kernel - 1) * (dilation or [1])[0] for kernel, _, *dilation in layers]
+        related = {
+            "what comes out if strides are ignored": 1 + sum(reaches),
+            "what comes out if dilations are ignored": extent([layer[:2] for layer in layers]),
+            "the sum of all windows: where two meet they share a pixel": sum(reaches) + len(layers),
+            "what comes out if the list is taken to begin at the output": extent(layers[::-1]),
+        }
+        assert_count(hw.receptive_field(layers), extent(layers), f"receptive_field({layers})", related)
 
 
 # 5 · A ConvNet
@@ -540,7 +563,13 @@ class TestTrain:
     def test_one_batch_of_all_samples_is_gradient_descent(self, hw, case):
         """With n_batch = N each epoch is one update w - schedule(t) * dw, with t = 0 and 1, and history tells of it"""
         etas, net, twin = [0.3, 0.1], build(hw, case), build(hw, case)
-        history = hw.train(net, case.X, case.Y, case.lam, lambda t: etas[int(t) % 2], case.N, 2, case.rng())
+
+        def schedule(t):
+            if number(t) not in (0, 1):
+                raise Mismatch(f"train(…) calls schedule({t}); expected are 0 and 1 in two updates.")
+            return etas[int(t)]
+
+        history = hw.train(net, case.X, case.Y, case.lam, schedule, case.N, 2, case.rng())
         history = assert_dict(history, ("train_cost", "train_accuracy"), what="train(…) → history", exactly=True)
         expected = case.params
         for epoch, eta in enumerate(etas):
