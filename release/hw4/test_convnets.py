@@ -354,8 +354,8 @@ class TestPatchify:
         """Patches come row by row; inside a patch channels, then rows, then columns"""
         X, f = case
         expected = functional.unfold(tensor(X), f, stride=f).transpose(1, 2).numpy()
-        N, C, H, W = X.shape
-        blocks = X.reshape(N, C, H // f, f, W // f, f)
+        samples, channels, *sides = X.shape
+        blocks = X.reshape(samples, channels, sides[0] // f, f, sides[1] // f, f)
         related = {
             "patches whose pixels are in the order row, column, channel": blocks.transpose(0, 2, 4, 3, 5, 1).reshape(
                 expected.shape
