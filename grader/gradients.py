@@ -12,12 +12,13 @@ keep inputs further away than that. See Nocedal & Wright, Numerical Optimization
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grader.explain import Mismatch, assert_array, describe, number
+from grader.explain import NUMERICAL_RTOL, TOLERANCES, Mismatch, assert_array, assert_close, describe, number
 
 STEP = 2.0**-17
 
@@ -63,3 +64,79 @@ def _value(result: object) -> float:
     if value is None:
         raise Mismatch(f"The function that is differentiated returned {describe(result)}; expected a number.")
     return float(value)
+
+
+def assert_gradients(
+    actual: Sequence[object],
+    expected: Mapping[str, NDArray[Any]],
+    *,
+    forward: Callable[..., object],
+    inputs: Sequence[NDArray[Any]],
+    dout: NDArray[Any],
+    what: str,
+    related: Callable[[], Mapping[str, Mapping[str, object]]] = dict,
+    **clues: Any,
+) -> None:
+    """The gradients that a backward pass gives are right, or they are those of the submission's own forward pass.
+
+    So a mistake in forward costs the task of forward only, whether backward repeats it or not. The forward pass is
+    asked only if the gradients are not right.
+
+    Args:
+        actual: the gradients, in the order of `expected`.
+        expected: the right ones, by the name that students know them by.
+        forward: the submission's own: called with arrays like `inputs`, it gives an array like `dout`.
+        inputs: by which it is differentiated, in the same order.
+        related: what known mistakes give, by the name of the gradient; asked only if they are needed.
+        clues: `given`, `sizes` and tolerances for `assert_close`.
+    """
+    __tracebackhide__ = True
+    parts = dict(zip(expected, actual, strict=True))
+    try:
+        for name, right in expected.items():
+            assert_close(parts[name], right, what=f"{what} → {name}", **clues)
+        return
+    except Mismatch as mismatch:
+        problem = mismatch
+    if _differentiates(list(parts.values()), list(expected.values()), forward, inputs, dout):
+        return
+    mistakes = related()
+    for name, right in expected.items():
+        assert_close(parts[name], right, what=f"{what} → {name}", related=mistakes.get(name), **clues)
+    raise problem
+
+
+def _differentiates(
+    gradients: Sequence[object],
+    expected: Sequence[NDArray[Any]],
+    forward: Callable[..., object],
+    inputs: Sequence[NDArray[Any]],
+    dout: NDArray[Any],
+) -> bool:
+    """Whether these are the gradients of sum(dout * forward(*inputs)).
+
+    The derivatives along two random directions tell: right gradients agree with both, and others hardly ever do. A
+    forward pass that next to nothing has an influence on does not count.
+    """
+    try:
+        for gradient, right in zip(gradients, expected, strict=True):
+            assert_array(gradient, shape=right.shape, dtype=right.dtype, what="")
+    except Mismatch:
+        return False
+    found = np.concatenate([np.asarray(gradient, np.float64).ravel() for gradient in gradients])
+    right = np.concatenate([gradient.astype(np.float64).ravel() for gradient in expected])
+    size, rtol = float(np.linalg.norm(found)), max(NUMERICAL_RTOL, TOLERANCES[dout.dtype.name].rtol)
+    if size < 0.1 * float(np.linalg.norm(right)):
+        return False
+    points = [array.astype(np.float64) for array in inputs]
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        ways = [rng.standard_normal(point.shape) for point in points]
+
+        def along(t: FloatArray, ways: Sequence[FloatArray] = ways) -> object:
+            return forward(*(point + t * way for point, way in zip(points, ways, strict=True)))
+
+        slope = numerical_vjp(along, 0.0, dout).item()
+        if not abs(slope - found @ np.concatenate([way.ravel() for way in ways])) <= rtol * size * found.size**0.5:
+            return False
+    return True

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 
 from grader.explain import NUMERICAL_RTOL, Mismatch, assert_close
-from grader.gradients import STEP, numerical_gradient, numerical_vjp
+from grader.gradients import STEP, assert_gradients, numerical_gradient, numerical_vjp
 from grader.strategies import arrays, seeds
 
 
@@ -83,3 +83,41 @@ def test_a_function_that_returns_no_number_is_a_mismatch(result):
 def test_a_function_that_returns_the_wrong_shape_is_a_mismatch():
     with pytest.raises(Mismatch, match=r"wrong shape \(2,\); expected \(3,\)"):
         numerical_vjp(lambda x: x, np.ones(2), np.ones(3))
+
+
+def assert_of_double(actual, *, forward=lambda x, w: 2 * x * w, related=dict):
+    """The gradients of the sum of dout · 2xw, the wrong ones if `actual` says so."""
+    x, w, dout = np.arange(1.0, 4), np.array([2.0, -1.0, 0.5]), np.array([1.0, 3.0, -2.0])
+    right = {"dx": 2 * w * dout, "dw": 2 * x * dout}
+    found = {"right": list(right.values()), "half": [w * dout, x * dout], "zero": [0 * x, 0 * x]}[actual]
+    assert_gradients(found, right, forward=forward, inputs=(x, w), dout=dout, what="backward(dout)", related=related)
+
+
+def test_right_gradients_need_no_forward_pass():
+    def forward(*inputs):
+        raise AssertionError
+
+    assert_of_double("right", forward=forward)
+
+
+def test_gradients_of_a_wrong_forward_pass_pass():
+    assert_of_double("half", forward=lambda x, w: x * w)
+
+
+def test_wrong_gradients_fail_and_known_mistakes_are_named():
+    def related():
+        return {"dx": {"without the 2": np.array([2.0, -3.0, -1.0])}}
+
+    with pytest.raises(Mismatch, match=r"backward\(dout\) → dx: wrong values(.|\n)*dx is without the 2"):
+        assert_of_double("half", related=related)
+
+
+def test_a_forward_pass_without_influence_does_not_count():
+    with pytest.raises(Mismatch):
+        assert_of_double("zero", forward=lambda x, w: np.zeros(3))
+
+
+def test_gradients_of_another_shape_fail_as_such():
+    x = np.ones(3)
+    with pytest.raises(Mismatch, match=r"wrong shape \(2,\); expected \(3,\)"):
+        assert_gradients([x[:2]], {"dx": x}, forward=lambda x: x, inputs=(x,), dout=x, what="backward(dout)")

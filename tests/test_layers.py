@@ -22,7 +22,7 @@ LAYERS = (  # the lowest first
     ("problems", "machine", "wire", "release", "data", "derandomised", "hypothesis_run", "submission", "table"),
     ("percent", "sandbox", "explain", "strategies"),
     ("source", "remote", "gradients"),
-    ("checkfile", "mutants", "feedback"),
+    ("checkfile", "mutants", "feedback", "oracles"),
     ("tasks", "local", "properties", "tape"),
     ("assignment", "replay"),
     ("run", "version"),

@@ -275,6 +275,75 @@ def test_gradients_of_a_descent_stay_near_1(case, rng):
     assert set(case.given) == {"the first w", "the first dw", "eta"}
 
 
+@given(case=gs.convolutions(), signal=gs.convolutions(ndim=1, dilations=[1]))
+def test_a_convolution_fits_and_its_sides_differ(case, signal):
+    assert len({len(case.x), case.x.shape[1], len(case.w)}) == 3
+    assert case.x.shape[2] != case.x.shape[3]
+    assert case.w.shape[2] != case.w.shape[3] or case.w.shape[2:] == (1, 1)
+    for one in (case, signal):
+        assert {part.dtype for part in (*one.inputs, one.dout)} == {one.x.dtype}
+        assert one.dout.shape[:2] == (len(one.x), len(one.b))
+        for n, k, places in zip(one.x.shape[2:], one.w.shape[2:], one.dout.shape[2:], strict=True):
+            end = one.dilation * (k - 1) + one.stride * (places - 1)
+            assert end < n + 2 * one.pad <= end + one.stride
+        assert set(one.options) <= {"stride", "pad", "dilation"}
+        assert one.arguments.startswith("x, w, b")
+        assert set(one.given) == {"x", "w", "b", *one.options}
+
+
+def test_windows_may_be_longer_than_the_image_or_leave_pixels_out():
+    find(gs.convolutions(), lambda case: case.w.shape[2] > case.x.shape[2])
+    find(gs.convolutions(), lambda case: case.stride > max(case.w.shape[2:]) and case.dout.shape[2] > 1)
+    find(gs.convolutions(), lambda case: case.options == {})
+
+
+@given(case=gs.transposed_convolutions())
+def test_a_transposed_convolution_has_an_output(case):
+    for n, k, side in zip(case.x.shape[2:], case.w.shape[2:], case.dout.shape[2:], strict=True):
+        assert side == (n - 1) * case.stride - 2 * case.pad + k >= 1
+    assert case.w.shape[:2] == (case.x.shape[1], len(case.b))
+
+
+@given(case=gs.poolings())
+def test_pooled_images_have_no_ties(case):
+    assert np.diff(np.sort(case.x, axis=None)).min(initial=1) > 1 / 200
+    assert case.x.shape[2] != case.x.shape[3]
+    assert case.inputs[0] is case.x
+    assert case.arguments == f"x, k={case.k}, stride={case.stride}"
+    assert set(case.given) == {"x", "k", "stride"}
+
+
+@given(case=gs.patched())
+def test_patches_fill_the_image(case):
+    X, f = case
+    assert X.shape[2] % f == X.shape[3] % f == 0
+    assert X.shape[2] != X.shape[3]
+
+
+@given(case=gs.conv_networks(good=lambda case: True))
+def test_a_conv_network_is_consistent(case):
+    C, H, W = case.image_shape
+    assert H != W
+    assert case.params["W1"].shape == (case.F, C, case.k, case.k)
+    rows, columns = ((n + 2 * case.pad - case.k) // case.stride // case.pool for n in (H, W))
+    assert case.params["W2"].shape[0] % case.F == 0
+    assert case.params["W2"].shape[0] >= case.F * rows * columns > 0
+    assert case.Y.shape == (case.N, case.K)
+    assert set(case.given) == {"X", "y", "lam", "W1", "b1", "W2", "b2"}
+    assert case.sizes == {"N": case.N, "K": case.K, "F": case.F, "C": C}
+    assert case.arguments.startswith(f"{case.image_shape}, {case.F}, {case.k}, {case.K}, rng, stride=")
+    assert case.astype(np.float32).params["W1"].dtype == np.float32
+
+
+@given(case=gs.residuals(good=lambda case: True))
+def test_a_residual_block_is_consistent(case):
+    N, C, H, W = case.x.shape
+    assert len({N, C, H, W, len(case.params["b1"])}) == 5
+    assert case.dout.shape == case.x.shape
+    assert [part.shape for part in case.inputs[1:]] == [part.shape for part in case.params.values()]
+    assert set(case.given) == {"x", "w1", "b1", "w2", "b2"}
+
+
 @pytest.mark.parametrize(
     ("strategy", "text"),
     [
@@ -282,6 +351,10 @@ def test_gradients_of_a_descent_stay_near_1(case, rng):
         (gs.features(), "Features(N=2, D=3, dtype=float64, alpha=0.9, seed=0)"),
         (gs.networks(good=lambda case: True), "dtype=float64, seed=0)"),
         (gs.descents(), "Descent(D=2, dtype=float64, eta=0.01, seed=0)"),
+        (gs.convolutions(), "w=(3, 2, 1, 1), stride=1, pad=0, dilation=1, dtype=float64, seed=0)"),
+        (gs.poolings(), "Pooling(x=(1, 2, 2, 3), k=2, stride=1, dtype=float64, seed=0)"),
+        (gs.conv_networks(good=lambda case: True), "dtype=float64, lam=0.1, seed=0)"),
+        (gs.residuals(good=lambda case: True), "Residual(x=(1, 2, 4, 5), w1=(3, 2, 3, 3), dtype=float64, seed=0)"),
     ],
 )
 def test_failing_layers_print_as_one_line(strategy, text):

@@ -15,6 +15,9 @@ No strategy depends on what a submission returned.
     affine → Affine, features → Features                a layer with its upstream gradient
     networks → Network                                  k layers with their parameters and a batch
     descents → Descent                                  a quadratic for optimisers to go down
+    convolutions, transposed_convolutions → Convolution in one or two dimensions, with the upstream gradient
+    poolings → Pooling, patched                         images for windows to go over, and to be cut into patches
+    conv_networks → ConvNetwork, residuals → Residual   a ConvNet and its data, a residual block
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -22,6 +25,18 @@ choose from, float64 and float32 unless said otherwise.
 
 from grader.data import one_hot
 from grader.strategies.basics import FLOATS, arrays, dtypes, labels, matrices, rngs, seeds, shapes, sides
+from grader.strategies.convolution import (
+    ConvNetwork,
+    Convolution,
+    Pooling,
+    Residual,
+    conv_networks,
+    convolutions,
+    patched,
+    poolings,
+    residuals,
+    transposed_convolutions,
+)
 from grader.strategies.graphs import Operands, Reduction, operands, products, reductions
 from grader.strategies.images import Images, images
 from grader.strategies.layers import Affine, Descent, Features, Network, affine, descents, features, networks
@@ -40,17 +55,23 @@ __all__ = [
     "Affine",
     "BinaryClassification",
     "Classification",
+    "ConvNetwork",
+    "Convolution",
     "Descent",
     "Features",
     "Images",
     "Network",
     "Operands",
+    "Pooling",
     "Reduction",
+    "Residual",
     "TwoLayer",
     "affine",
     "arrays",
     "binary_hinge",
     "classification",
+    "conv_networks",
+    "convolutions",
     "descents",
     "dtypes",
     "features",
@@ -62,11 +83,15 @@ __all__ = [
     "networks",
     "one_hot",
     "operands",
+    "patched",
+    "poolings",
     "products",
     "reductions",
+    "residuals",
     "rngs",
     "seeds",
     "shapes",
     "sides",
+    "transposed_convolutions",
     "two_layer",
 ]

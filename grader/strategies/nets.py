@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from hypothesis import strategies as st
@@ -17,18 +17,10 @@ from grader.strategies.linear import GAP, LAMS, Samples
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class TwoLayer(Samples):
-    """N samples of D features in K classes and a network with m hidden units: N, D, m, K all different, K ≥ 2.
-
-    X (N, D), Y (N, K) one-hot and the params W1 (D, m), b1 (m,), W2 (m, K), b2 (K,) are of one dtype; y (N,) int64. No
-    input of a ReLU is within a small gap of 0; some are positive and some negative.
-    """
+class Net(Samples):
+    """What the networks of two layers share: params with the biases b1 of the hidden layer and b2 of the K scores."""
 
     params: dict[str, Array]
-
-    @property
-    def m(self) -> int:
-        return int(self.params["b1"].shape[0])
 
     @property
     def K(self) -> int:
@@ -39,16 +31,6 @@ class TwoLayer(Samples):
         return one_hot(self.y, self.K, self.dtype)
 
     @property
-    def hidden(self) -> Array:
-        """What goes into the ReLUs, (N, m)."""
-        return np.asarray(self.X @ self.params["W1"] + self.params["b1"])
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """For `explain`: what the sizes are called."""
-        return {"N": self.N, "D": self.D, "m": self.m, "K": self.K}
-
-    @property
     def given(self) -> dict[str, object]:
         """For `explain`: the inputs to show."""
         return {"X": self.X, "y": self.y, **self.params, "lam": self.lam}
@@ -57,9 +39,32 @@ class TwoLayer(Samples):
         """The parameters, to be given away."""
         return {name: value.copy() for name, value in self.params.items()}
 
-    def astype(self, dtype: DTypeLike) -> TwoLayer:
+    def astype(self, dtype: DTypeLike) -> Self:
         """The same case in another precision."""
         return replace(self, X=self.X.astype(dtype), params={k: v.astype(dtype) for k, v in self.params.items()})
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class TwoLayer(Net):
+    """N samples of D features in K classes and a network with m hidden units: N, D, m, K all different, K ≥ 2.
+
+    X (N, D), Y (N, K) one-hot and the params W1 (D, m), b1 (m,), W2 (m, K), b2 (K,) are of one dtype; y (N,) int64. No
+    input of a ReLU is within a small gap of 0; some are positive and some negative.
+    """
+
+    @property
+    def m(self) -> int:
+        return int(self.params["b1"].shape[0])
+
+    @property
+    def hidden(self) -> Array:
+        """What goes into the ReLUs, (N, m)."""
+        return np.asarray(self.X @ self.params["W1"] + self.params["b1"])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """For `explain`: what the sizes are called."""
+        return {"N": self.N, "D": self.D, "m": self.m, "K": self.K}
 
 
 @st.composite
