@@ -21,7 +21,7 @@ LAYERS = (  # the lowest first
     ("ingest",),
     ("problems", "machine", "wire", "release", "data", "derandomised", "hypothesis_run", "submission", "table"),
     ("percent", "sandbox", "explain", "strategies"),
-    ("source", "remote", "gradients"),
+    ("source", "remote", "gradients", "oracles"),
     ("checkfile", "mutants", "feedback"),
     ("tasks", "local", "properties", "tape"),
     ("assignment", "replay"),

@@ -15,6 +15,8 @@ No strategy depends on what a submission returned.
     affine → Affine, features → Features                a layer with its upstream gradient
     networks → Network                                  k layers with their parameters and a batch
     descents → Descent                                  a quadratic for optimisers to go down
+    steps → Step                                        one step of a recurrent cell with its upstream gradients
+    readings → Reading                                  a recurrent network with characters to read
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -34,6 +36,7 @@ from grader.strategies.linear import (
     lams,
 )
 from grader.strategies.nets import TwoLayer, two_layer
+from grader.strategies.sequences import Reading, Step, readings, steps
 
 __all__ = [
     "FLOATS",
@@ -45,7 +48,9 @@ __all__ = [
     "Images",
     "Network",
     "Operands",
+    "Reading",
     "Reduction",
+    "Step",
     "TwoLayer",
     "affine",
     "arrays",
@@ -63,10 +68,12 @@ __all__ = [
     "one_hot",
     "operands",
     "products",
+    "readings",
     "reductions",
     "rngs",
     "seeds",
     "shapes",
     "sides",
+    "steps",
     "two_layer",
 ]

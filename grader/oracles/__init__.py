@@ -1,0 +1,12 @@
+"""Right answers that owe nothing to a reference: torch's own operations, behind functions of NumPy arrays.
+
+Checks hold submissions against them, and have them stand in for earlier pieces.
+
+    tensor, arrays, leaf, pulled    between NumPy and torch, and automatic differentiation
+    optimisers                      torch's optimisers as functions, and a check that a submitted one goes the same way
+    recurrent                       recurrent cells, a whole recurrent network, and what belongs to it
+"""
+
+from grader.oracles.tensors import arrays, leaf, pulled, tensor
+
+__all__ = ["arrays", "leaf", "pulled", "tensor"]
