@@ -193,10 +193,10 @@ def encode(text: str, char_to_ind: Mapping[str, int]) -> Ints:
     if unknown:
         place, char = next((place, char) for place, char in enumerate(text) if char in unknown)
         others = f", nor are {len(unknown) - 1} other characters" if len(unknown) > 1 else ""
+        name = f"U+{ord(char):04X} {unicodedata.name(char, 'without a name')}"
         raise ValueError(
-            f"the character {char!r} (U+{ord(char):04X} {unicodedata.name(char, 'without a name')}) at index {place} is "
-            f"not in the vocabulary of {len(char_to_ind)} characters{others}. Make the vocabulary of a text that has "
-            "them all, or leave them out."
+            f"the character {char!r} ({name}) at index {place} is not in the vocabulary of {len(char_to_ind)} "
+            f"characters{others}. Make the vocabulary of a text that has them all, or leave them out."
         )
     return np.array([char_to_ind[char] for char in text], dtype=np.int64)
 

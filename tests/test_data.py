@@ -227,8 +227,9 @@ def test_indices_lead_back_to_the_text(text):
 
 
 def test_a_character_outside_of_the_vocabulary_is_named_with_its_place():
-    with pytest.raises(ValueError, match="'é' .U\\+00E9 LATIN SMALL LETTER E WITH ACUTE. at index 2 .* 2 characters. "):
+    accented = r"'é' \(U\+00E9 LATIN SMALL LETTER E WITH ACUTE\) at index 2 is not in the vocabulary of 2 characters\. "
+    with pytest.raises(ValueError, match=accented):
         encode("abé", {"a": 0, "b": 1})
-    with pytest.raises(ValueError, match="'\\\\x00' .U\\+0000 without a name. at index 0 .*, nor are 1 other"):
+    with pytest.raises(ValueError, match=r"U\+0000 without a name\) at index 0 .*, nor are 1 other characters"):
         encode("\0aé", {"a": 0})
     assert encode("", {}).shape == (0,)

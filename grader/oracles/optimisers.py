@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch import zeros_like
 from torch import tensor as scalar
+from torch import zeros_like
 from torch.optim.adagrad import adagrad as torch_adagrad
 from torch.optim.adam import adam as torch_adam
 
@@ -38,8 +38,8 @@ def adam(
     zeros = zeros_like(moved), zeros_like(moved), scalar(0.0)
     mean, square, t = zeros if state is None else map(tensor, state)
     constants: Memory = {"weight_decay": 0, "amsgrad": False, "maximize": False, "foreach": False}
-    betas = {"beta1": beta1, "beta2": beta2}
-    torch_adam([moved], [tensor(dw)], [mean], [square], [], [t], lr=eta, eps=eps, **betas, **constants)
+    constants |= {"beta1": beta1, "beta2": beta2}
+    torch_adam([moved], [tensor(dw)], [mean], [square], [], [t], lr=eta, eps=eps, **constants)
     return moved.numpy(), arrays(mean, square, t)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from grader.oracles.optimisers import adagrad
 from grader.oracles.tensors import Array, arrays, leaf, pulled, tensor
 
 WEIGHTS = ("U", "W", "b")
@@ -49,13 +50,18 @@ def one_hot(indices: ArrayLike, K: int) -> Array:
 
 
 def rnn_step_forward(x: Array, h_prev: Array, params: Mapping[str, Array]) -> tuple[Array, Any]:
-    inputs = (x, h_prev, *(params[name] for name in WEIGHTS))
-    return rnn_cell(*map(tensor, inputs)).numpy(), tuple(np.array(part) for part in inputs)
+    cache = tuple(np.array(part) for part in (x, h_prev, *(params[name] for name in WEIGHTS)))
+    return one_step(*map(tensor, cache)).numpy(), cache
 
 
 def rnn_step_backward(dh: Array, cache: Any) -> tuple[Array, ...]:
     inputs = [leaf(part) for part in cache]
-    return pulled(rnn_cell(*inputs), dh, *inputs)
+    return pulled(one_step(*inputs), dh, *inputs)
+
+
+def one_step(x: torch.Tensor, h: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+    """`rnn_cell`, also for one sequence, x (K,) and h (m,): inside a submission that is a matter of taste."""
+    return rnn_cell(x.reshape(-1, x.shape[-1]), h.reshape(-1, h.shape[-1]), *weights).reshape(h.shape)
 
 
 def read(X: Array, h0: Array, params: Mapping[str, torch.Tensor]) -> Tensors:
@@ -90,8 +96,8 @@ def next_probabilities(
 ) -> tuple[Array, Array]:
     """(probabilities (K,) of what follows the character `index`, the state (m,) after it), in float64."""
     wide = {name: tensor(params[name]).double() for name in NAMES}
-    scores, h = read(one_hot([index], len(params["c"])), np.asarray(h, np.float64), wide)
-    return torch.softmax(scores[0] / temperature, dim=0).numpy(), h.numpy()
+    scores, state = read(one_hot([index], len(params["c"])), np.asarray(h, np.float64), wide)
+    return torch.softmax(scores[0] / temperature, dim=0).numpy(), state.numpy()
 
 
 def nucleus(p: ArrayLike, top_p: float) -> Array:
@@ -125,3 +131,55 @@ def build_vocab(text: str) -> tuple[list[str], dict[str, int], dict[int, str]]:
     """The characters in the order in which they appear for the first time."""
     chars = list(dict.fromkeys(text))
     return chars, {char: i for i, char in enumerate(chars)}, dict(enumerate(chars))
+
+
+def epochs(n_windows: int, n_updates: int) -> list[tuple[bool, int]]:
+    """For each update whether it begins an epoch, and the number of its window."""
+    return [(t % n_windows == 0, t % n_windows) for t in range(n_updates)]
+
+
+def trained(
+    text: str,
+    params: Mapping[str, Array],
+    seq_length: int,
+    n_updates: int,
+    eta: float,
+    order: Sequence[str] | None = None,
+    *,
+    clip: float | None = 5.0,
+    by_norm: bool = False,
+    carried: bool = True,
+    reset: bool = True,
+    shift: int = 1,
+    stride: int | None = None,
+    forgetful: bool = False,
+) -> tuple[dict[str, Array], list[float]]:
+    """What training makes of the parameters, and the loss of each update.
+
+    Args:
+        order: the vocabulary; that of `build_vocab` if None.
+        clip: of each value; None for none at all; `by_norm` clips the whole gradient's norm instead.
+        carried, reset: whether the state goes on from window to window, and is 0 at the start of an epoch.
+        shift: of the targets; stride: from window to window, seq_length if None.
+        forgetful: AdaGrad's states are made anew for each update.
+    """
+    chars = list(order or build_vocab(text)[0])
+    numbers, stride = np.array([chars.index(char) for char in text]), stride or seq_length
+    n_windows = (len(text) - seq_length - 1) // stride + 1
+    params, losses, h = dict(params), [], np.zeros_like(params["b"])
+    states: dict[str, Any] = dict.fromkeys(NAMES)
+    for fresh, window in epochs(n_windows, n_updates):
+        if (fresh and reset) or not carried:
+            h = np.zeros_like(h)
+        place = window * stride + np.arange(seq_length)
+        X, Y = (one_hot(numbers[at], len(chars)).astype(h.dtype) for at in (place, place + shift))
+        loss, h, cache = rnn_forward(X, Y, h, params)
+        losses.append(loss)
+        if eta:
+            grads, states = rnn_backward(cache), dict.fromkeys(NAMES) if forgetful else states
+            norm = sum(float(np.vdot(grad, grad)) for grad in grads.values()) ** 0.5
+            scale = min(1.0, clip / norm) if clip and by_norm else 1.0
+            for name, grad in grads.items():
+                cut = grad * scale if by_norm or clip is None else clip_gradients({name: grad}, clip)[name]
+                params[name], states[name] = adagrad(params[name], cut, states[name], eta)
+    return params, losses

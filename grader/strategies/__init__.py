@@ -17,6 +17,7 @@ No strategy depends on what a submission returned.
     descents → Descent                                  a quadratic for optimisers to go down
     steps → Step                                        one step of a recurrent cell with its upstream gradients
     readings → Reading                                  a recurrent network with characters to read
+    lessons → Lesson                                    a recurrent network with a text to be trained on
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -36,7 +37,7 @@ from grader.strategies.linear import (
     lams,
 )
 from grader.strategies.nets import TwoLayer, two_layer
-from grader.strategies.sequences import Reading, Step, readings, steps
+from grader.strategies.sequences import Lesson, Reading, Step, lessons, readings, steps
 
 __all__ = [
     "FLOATS",
@@ -46,6 +47,7 @@ __all__ = [
     "Descent",
     "Features",
     "Images",
+    "Lesson",
     "Network",
     "Operands",
     "Reading",
@@ -63,6 +65,7 @@ __all__ = [
     "images",
     "labels",
     "lams",
+    "lessons",
     "matrices",
     "networks",
     "one_hot",

@@ -163,3 +163,56 @@ def readings(
     indices, targets = rng.integers(0, K, (2, T))
     h0 = np.tanh(rng.standard_normal(m))
     return Reading(indices=indices, targets=targets, h0=h0, params=params, seed=seed).astype(dtype)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Lesson(Compact):
+    """A text of few characters, all of which occur, and a network with m = 4 hidden units to be trained on it.
+
+    The text has two or three whole windows of seq_length characters, and something is left over.
+    """
+
+    text: str
+    seq_length: int
+    params: Params
+    seed: int
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows of X and of Y, one later, fit into the text."""
+        return (len(self.text) - 1) // self.seq_length
+
+    @property
+    def given(self) -> dict[str, object]:
+        """For `explain`: the inputs to show."""
+        return {"text": repr(self.text), "seq_length": self.seq_length}
+
+    def __repr__(self) -> str:
+        dtype = self.params["c"].dtype.name
+        return f"Lesson(text={self.text!r}, seq_length={self.seq_length}, dtype={dtype}, seed={self.seed})"
+
+
+@st.composite
+def lessons(
+    draw: DrawFn,
+    *,
+    alphabet: str = "abc",
+    seq_lengths: Sequence[int] = (2, 3, 4),
+    size: float = 1.0,
+    dtypes: Sequence[DTypeLike] = (np.float64,),
+) -> Lesson:
+    """A `Lesson` whose first gradients grow with `size`, that of V."""
+    L, dtype, seed = draw(st.sampled_from(seq_lengths)), draw(st.sampled_from(dtypes)), draw(seeds())
+    rng, K, m = np.random.default_rng(seed), len(alphabet), 4
+    length = 3 * L + int(rng.integers(L + 1))
+    text = "".join(rng.permutation([*alphabet, *rng.choice([*alphabet], length - K)]))
+    params: Params = {
+        "U": rng.standard_normal((K, m)),
+        "W": 0.6 * rng.standard_normal((m, m)),
+        "V": size * rng.standard_normal((m, K)),
+        "b": 0.3 * rng.standard_normal(m),
+        "c": rng.standard_normal(K),
+    }
+    return Lesson(
+        text=text, seq_length=L, params={name: array.astype(dtype) for name, array in params.items()}, seed=seed
+    )

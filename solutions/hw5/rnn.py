@@ -99,8 +99,8 @@ def rnn_step_backward(dh, cache):
 # %% [markdown]
 # ## 3 · A whole sequence, and back through time
 #
-# The same step, with the same parameters, T times in a row; after each, the scores of the next character. Unrolled, this
-# is a network of T layers which share their weights, and so the gradient of a weight is a sum over all of them.
+# The same step, with the same parameters, T times in a row; after each, the scores of the next character. Unrolled,
+# this is a network of T layers which share their weights, and so the gradient of a weight is a sum over all of them.
 
 
 # %%
@@ -179,9 +179,9 @@ def clip_by_global_norm(grads, max_norm):
 # %% [markdown]
 # ## 5 · Optimisers
 #
-# As in assignment 3, an optimiser takes one step for one array, and `state` is `None` at the first call. AdaGrad (Duchi,
-# Hazan and Singer, 2011) divides by the root of all squared gradients so far: rare characters, whose weights seldom get
-# a gradient, keep large steps.
+# As in assignment 3, an optimiser takes one step for one array, and `state` is `None` at the first call. AdaGrad
+# (Duchi, Hazan and Singer, 2011) divides by the root of all squared gradients so far: rare characters, whose weights
+# seldom get a gradient, keep large steps.
 
 
 # %%
@@ -210,9 +210,9 @@ def adam(w, dw, state, eta, beta1=0.9, beta2=0.999, eps=1e-8):
 # %% [markdown]
 # ## 6 · Writing
 #
-# Draw the next character from the predicted distribution, feed it back in, and so on. Temperature makes the distribution
-# sharper or flatter; the nucleus (Holtzman et al., 2020) cuts off the tail of improbable characters, one of which, drawn
-# by bad luck, spoils all that follows.
+# Draw the next character from the predicted distribution, feed it back in, and so on. Temperature makes the
+# distribution sharper or flatter; the nucleus (Holtzman et al., 2020) cuts off the tail of improbable characters, one
+# of which, drawn by bad luck, spoils all that follows.
 
 
 # %%
@@ -258,14 +258,14 @@ def train(text, params, seq_length, n_updates, eta, rng, log_every):
     """Train a network on a text, one update for each window, by AdaGrad with the step size eta.
 
     text: at least seq_length + 1 characters, as many different ones as params has; the vocabulary is
-    `build_vocab(text)`. Windows start at 0, L, 2L, … (L = seq_length) while start + L + 1 <= len(text), then again at 0:
-    a new epoch. X is text[start : start + L], Y the same shifted by one, text[start + 1 : start + L + 1]. The state is
+    `build_vocab(text)`. Windows start at 0, L, 2L, … (L = seq_length) while start + L + 1 <= len(text), then again at
+    0: a new epoch. X is text[start : start + L], Y is shifted by one, text[start + 1 : start + L + 1]. The state is
     zero at the start of each epoch, and carried from window to window inside it. Each value of the gradients is clipped
     to [-5, 5]. AdaGrad's states are kept throughout.
 
     Returns (new params, history): a dict with 'loss', one entry for each update, from before its step; 'smooth_loss',
-    which starts at the first loss and then is 0.999 * smooth_loss + 0.001 * loss; 'samples', a list of (update, text
-    of 200 characters that the network wrote) at the updates 0, log_every, 2 * log_every, … The given params stay.
+    which starts at the first loss and then is 0.999 * smooth_loss + 0.001 * loss; 'samples', a list of (update, text of
+    200 characters that the network wrote) at the updates 0, log_every, 2 * log_every, … The given params stay.
     """
     ### BEGIN SOLUTION
     _, char_to_ind, ind_to_char = build_vocab(text)
@@ -304,8 +304,8 @@ def lstm_step_forward(x, h_prev, c_prev, params):
     """One step of an LSTM for N sequences at once.
 
     x (N, K), h_prev, c_prev (N, m); params: 'U' (K, 4m), 'W' (m, 4m), 'b' (4m,), whose columns are those of the gates
-    i, f, o, g, in this order, m each. From a = x U + h_prev W + b: i, f, o are sigmoids of their parts, g the tanh of its
-    own; c = f * c_prev + i * g and h = o * tanh(c). Finite for any finite a.
+    i, f, o, g, in this order, m each. Of a = x U + h_prev W + b, the parts i, f, o go through a sigmoid and g through
+    tanh; c = f * c_prev + i * g and h = o * tanh(c). Finite for any finite a.
 
     Returns (h (N, m), c (N, m), cache).
     """
