@@ -52,9 +52,10 @@ axis.plot(history["smooth_loss"], color="C1", label="smooth loss")
 axis.axhline(np.log(K), color="black", linestyle="--", linewidth=1, label="ln K")
 for update in range(0, 10_000, (len(text) - 1) // seq_length):
     axis.axvline(update, color="grey", linewidth=0.6, label="an epoch begins" if update == 0 else None)
-axis.set(xlabel="update", ylabel="loss", xlim=(0, 10_000), ylim=(0, 5)) axis.legend(loc="upper right") end =
-np.mean(history["loss"][-1000:]) print(f"first loss {history['loss'][0]:.3f}, last smooth loss
-{history['smooth_loss'][-1]:.3f}, mean of 1,000 {end:.3f}")
+axis.set(xlabel="update", ylabel="loss", xlim=(0, 10_000), ylim=(0, 5))
+axis.legend(loc="upper right")
+first, last, end = history["loss"][0], history["smooth_loss"][-1], np.mean(history["loss"][-1000:])
+print(f"first loss {first:.3f}, last smooth loss {last:.3f}, mean of the last 1,000 losses {end:.3f}")
 
 # The first loss is ln K = 4.6: with weights near 0 all K characters have the same probability 1/K. It falls steeply
 # while the network learns how frequent each character is, then slowly, while it learns what follows what. The smooth
@@ -158,8 +159,9 @@ curves = {"RNN, trained": fading(params)}
 for size in (0.5, 1.0):
     curves[f"RNN, {size:g} × orthogonal"] = fading({"U": np.zeros((K, m)), "W": size * orthogonal, "b": np.zeros(m)})
 for bias in (0, 2, 4):
-    gates = {"U": 0.1 * rng.standard_normal((K, 4 * m)), "W": 0.1 * rng.standard_normal((m, 4 * m)), "b": np.zeros(4 *
-    m)} gates["b"][m : 2 * m] = bias curves[f"LSTM, bias of f = {bias}"] = fading(gates, lstm=True)
+    gates = {name: 0.1 * rng.standard_normal((rows, 4 * m)) for name, rows in (("U", K), ("W", m))}
+    gates["b"] = np.repeat([0.0, bias, 0.0, 0.0], m)
+    curves[f"LSTM, bias of f = {bias}"] = fading(gates, lstm=True)
 figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 for (name, curve), style in zip(curves.items(), ["-", "--", "--", ":", ":", ":"], strict=True):
     axis.semilogy(curve, style, label=name)

@@ -1,0 +1,103 @@
+# %% [markdown]
+# ## 9 · Experiments
+#
+# Your network now learns English prose: the paragraphs of Python's own documentation, which every Python has with it,
+# in `pydoc_data.topics`. The long run takes about a quarter of a minute. The cells of this section are graded by a
+# person: keep the plots and the samples in the notebook that you hand in, and answer in whole sentences.
+#
+# `read_text("a/path.txt")` in the place of `prose()` takes any other text, in any script; `encode(text, char_to_ind)`
+# turns text into indices, and says which character it does not know.
+
+# %% tags=["script-only"]
+import numpy as np
+from rnn import (
+    build_vocab,
+    init_rnn,
+    lstm_step_backward,
+    lstm_step_forward,
+    one_hot,
+    rnn_step_backward,
+    rnn_step_forward,
+    synthesize,
+    train,
+)
+
+# isort: split
+
+# %%
+import matplotlib.pyplot as plt
+
+from grader.data import encode, prose
+
+text = prose()
+chars, char_to_ind, ind_to_char = build_vocab(text)
+K, m, seq_length = len(chars), 64, 25
+print(f"{len(text):,} characters, {K} different ones, ln K = {np.log(K):.3f}\n\n{text[:300]}")
+
+# %% [markdown]
+# ### 9.1 · The smooth loss
+#
+# Train a network with m hidden units on the text: 10,000 updates of 25 characters, step size 0.1, a sample every 2,000
+# updates. Plot the loss of every update and the smooth loss, with a line at $\ln K$. Say in a comment where the curve
+# begins and why, how the smooth loss differs from the mean of the last 1,000 losses and why, and what a loss of 2 means
+# for the choice of the next character.
+
+# %% points=5 task="smooth_loss"
+# YOUR CODE HERE
+raise NotImplementedError()
+
+# %% [markdown]
+# ### 9.2 · What it learns first
+#
+# Print the samples of that run, each with its update and the smooth loss there. Say in a comment what the network has
+# learnt by when.
+
+# %% points=3 task="samples"
+# YOUR CODE HERE
+raise NotImplementedError()
+
+# %% [markdown]
+# ### 9.3 · Temperature and nucleus
+#
+# Let the trained network write 300 characters at the temperatures 0.2, 0.5, 1 and 1.5, and at temperature 1 with
+# `top_p` of 0.5 and 0.9. Measure for each, over a longer text of 3,000 characters, which share of the written words
+# occurs in `text`, and how many different words there are. Say in a comment what the two do, and which one you would
+# use.
+
+# %% points=5 task="temperature_and_nucleus"
+words = set(text.split())
+# YOUR CODE HERE
+raise NotImplementedError()
+
+# %% [markdown]
+# ### 9.4 · How far back does the gradient reach?
+#
+# Let N = 50 sequences of T = 40 characters, taken from `text`, run through a cell by its step function, in one batch.
+# Start with a random dh at the last step and go back with the step's backward function: the mean norm of dh_prev (for
+# an LSTM of dh_prev and dc_prev together) over the distance, relative to that of dh, shows what is left of the
+# gradient. Do this for the network as you have trained it; for simple networks whose W is an orthogonal matrix times
+# 0.5 and times 1, with U and b 0 so that only W acts; and for LSTMs with weights from N(0, 0.1²) and the bias of f at
+# 0, 2 and 4. One plot, with a logarithmic scale. Say in a comment what decides the slope of each line, and what the
+# bias of f does.
+
+# %% points=5 task="gradient_over_distance"
+N, T = 50, 40
+starts = np.random.default_rng(3).integers(0, len(text) - T, N)
+numbers = encode(text, char_to_ind)
+X = np.stack([one_hot(numbers[starts + t], K) for t in range(T)])  # (T, N, K)
+# YOUR CODE HERE
+raise NotImplementedError()
+
+# %% [markdown]
+# ### 9.5 · Cutting gradients
+#
+# `train` carries h from window to window, but the gradient ends at the start of each window. What does that save, and
+# what can the network still use of the text before the window, what can it not learn? And `train` clips each value to
+# ±5: give the gradient (30, 4) after `clip_gradients` and after `clip_by_global_norm` with 5, and say which of the two
+# keeps the direction. Why does it matter little here which one is used?
+
+# %% [markdown] points=3 task="cutting_gradients"
+# YOUR ANSWER HERE
+
+# %% tags=["script-only"]
+plt.show()
