@@ -37,6 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # only results count
 
 DOUBLE = [np.float64]
 few = settings(max_examples=5)
+rare = settings(max_examples=3)  # of what draws hundreds of characters, each of them a step of the network
 SHAPES = {"U": ("K", "m"), "W": ("m", "m"), "V": ("m", "K"), "b": ("m",), "c": ("K",)}
 
 
@@ -437,38 +438,35 @@ class TestSynthesize:
         given_ = {"h0": case.h0, **case.params}
         assert_close(written, expected, what=what, given=given_, related=related)
 
-    @few
-    @given(c=biases(), temperature=st.sampled_from([1.0, 0.5, 2.0]), rng=rngs())
+    @rare
+    @given(c=biases(), temperature=st.sampled_from([0.5, 2.0]), rng=rngs())
     def test_draws_by_probability(self, hw, c, temperature, rng):
         """Characters are drawn with probability softmax(scores / temperature), each anew
 
         With U, W, V and b of 0 all scores are c, whatever was read before. A false alarm has probability 10⁻⁹.
         """
         params, h0 = of_biases(c)
-        what = f"synthesize(params, h0, 0, 500, rng, temperature={temperature})"
-        written = hw.synthesize(params, h0, 0, 500, rng, temperature=temperature)
+        what = f"synthesize(params, h0, 0, 300, rng, temperature={temperature})"
+        written = hw.synthesize(params, h0, 0, 300, rng, temperature=temperature)
         related = {
             "the most probable character every time: draw, do not take the maximum": np.eye(c.size)[c.argmax()],
             "draws that are uniform, whatever the scores": np.full(c.size, 1 / c.size),
+            "draws from softmax(scores * temperature): divide by it": softmax(c * temperature),
+            "draws from softmax(scores), without the temperature": softmax(c),
         }
-        if temperature != 1.0:
-            related["draws from softmax(scores * temperature): divide by it"] = softmax(c * temperature)
-            related["draws from softmax(scores), without the temperature"] = softmax(c)
-            divided = softmax(c) / temperature
-            related["probabilities divided by the temperature: divide the scores"] = divided / divided.sum()
         given_ = {"scores": c, "temperature": temperature}
-        assert_drawn(written, softmax(c / temperature), n=500, what=what, given=given_, related=related)
+        assert_drawn(written, softmax(c / temperature), n=300, what=what, given=given_, related=related)
 
-    @few
-    @given(c=biases(), top_p=st.sampled_from([0.3, 0.8, 0.93]), rng=rngs())
+    @rare
+    @given(c=biases(), top_p=st.sampled_from([0.7, 0.85]), rng=rngs())
     def test_draws_from_the_nucleus(self, hw, c, top_p, rng):
         """With top_p only the smallest set of most probable characters with mass top_p or more is left, renormalised
 
         A false alarm has probability 10⁻⁹.
         """
         params, h0 = of_biases(c)
-        what = f"synthesize(params, h0, 0, 500, rng, top_p={top_p})"
-        written = hw.synthesize(params, h0, 0, 500, rng, top_p=top_p)
+        what = f"synthesize(params, h0, 0, 400, rng, top_p={top_p})"
+        written = hw.synthesize(params, h0, 0, 400, rng, top_p=top_p)
         p, order = softmax(c), np.argsort(-c)
         right = recurrent.nucleus(p, top_p)
         size = int((right > 0).sum())
@@ -488,7 +486,7 @@ class TestSynthesize:
             text = "draws from one character too few: the one that crosses top_p belongs to the nucleus"
             related[text] = only(p, order[: size - 1])
         given_ = {"scores": c, "probabilities": p, "top_p": top_p}
-        assert_drawn(written, right, n=500, what=what, given=given_, related=related)
+        assert_drawn(written, right, n=400, what=what, given=given_, related=related)
 
     @given(temperature=st.sampled_from([0.0, -1.0, 0]))
     def test_refuses_a_temperature_of_0_or_less(self, hw, temperature):
@@ -532,6 +530,7 @@ TRAINING = STEPS | {
 @pytest.mark.stand_in(**TRAINING)
 class TestTrain:
     @pytest.mark.weight(2)
+    @settings(max_examples=8)
     @given(lesson=lessons())
     def test_windows_targets_and_state(self, hw, lesson):
         """With eta = 0 each loss is that of the right window, its targets shifted by one, and the right state
@@ -585,19 +584,19 @@ class TestTrain:
                 )
 
     def test_learns_a_sentence(self, hw):
-        """The loss starts at ln K, and after 200 updates a sentence is known nearly by heart: a loss under 0.9
+        """The loss starts at ln K, and after 120 updates much of a sentence is known by heart: a loss under LIMIT
 
         Correct networks end at 0.16 ± 0.05 with other seeds; a false alarm is far rarer than once in 10⁶.
         """
         text, rng = 12 * "to be or not to be, that is the question. ", np.random.default_rng(1)
         K = len(set(text))
         params = {name: 0.01 * rng.standard_normal(array.shape) for name, array in zeros(K, 24).items()}
-        _, history = taught(hw, Lesson(text=text, seq_length=14, params=params, seed=1), 200, 0.1, log_every=1000)
+        _, history = taught(hw, Lesson(text=text, seq_length=14, params=params, seed=1), 120, 0.1, log_every=1000)
         what = "train(…) → history['loss'][0], with small weights,"
         assert_scalar(history["loss"][0], np.log(K), what=what, rtol=0.01, given={"K": K})
         end = history["loss"][-20:].mean()
         if not end < 0.9:
-            raise Mismatch(f"After 200 updates the mean of the last 20 losses is {end:.3f}; expected under 0.9.")
+            raise Mismatch(f"After 120 updates the mean of the last 20 losses is {end:.3f}; expected under 0.9.")
 
 
 # 8 · LSTM and GRU

@@ -13,6 +13,7 @@ from grader.oracles.recurrent import NAMES, trained
 from grader.oracles.tensors import Array
 from grader.strategies import Lesson
 
+Order = tuple[str, ...]
 CALL = "train(text, params, seq_length, n_updates, eta, rng, log_every)"
 
 
@@ -35,24 +36,24 @@ def taught(
 
 def check_losses(
     found: Array, lesson: Lesson, eta: float, mistakes: Mapping[str, Mapping[str, Any]], *, rtol: float
-) -> tuple[str, ...]:
+) -> Order:
     """The losses are right for some order of the characters, which is the submission's own choice; returns it.
 
     Args:
         mistakes: what others would do, described to follow "history['loss'] is …", as options of `trained`.
     """
     __tracebackhide__ = True
-    orders = list(itertools.permutations(sorted(set(lesson.text))))
+    orders = list(itertools.permutations(dict.fromkeys(lesson.text)))  # first that of `build_vocab`
 
-    def losses(order: tuple[str, ...], options: Mapping[str, Any]) -> Array:
+    def losses(order: Order, options: Mapping[str, Any]) -> Array:
         return np.array(trained(lesson.text, lesson.params, lesson.seq_length, found.size, eta, order, **options)[1])
 
-    tried = {order: losses(order, {}) for order in orders}
-    for order, expected in tried.items():
-        if np.allclose(found, expected, rtol=rtol):
+    tried: dict[Order, Array] = {}
+    for order in orders:
+        tried[order] = losses(order, {})
+        if np.allclose(found, tried[order], rtol=rtol):
             return order
-    near = min(tried, key=lambda order: float(np.abs(found - tried[order]).max()))
-    related = {}
+    near, related = min(orders, key=lambda order: float(np.abs(found - tried[order]).max())), {}
     for text, options in mistakes.items():
         for order in orders:
             if np.allclose(found, wrong := losses(order, options), rtol=rtol):

@@ -22,7 +22,7 @@ Tensors = tuple[torch.Tensor, ...]
 
 def rnn_cell(x: torch.Tensor, h: torch.Tensor, U: torch.Tensor, W: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """tanh(x U + h W + b)."""
-    return torch.rnn_tanh_cell(x, h, U.T, W.T, b, torch.zeros_like(b))
+    return torch.addmm(torch.addmm(b, x, U), h, W).tanh()
 
 
 def lstm_cell(
@@ -66,11 +66,10 @@ def one_step(x: torch.Tensor, h: torch.Tensor, *weights: torch.Tensor) -> torch.
 
 def read(X: Array, h0: Array, params: Mapping[str, torch.Tensor]) -> Tensors:
     """(scores (T, K), h_T (m,)) of a network whose parameters are tensors."""
-    h, states = tensor(h0)[None], []
-    for x in tensor(X):
-        h = rnn_cell(x[None], h, *(params[name] for name in WEIGHTS))
-        states.append(h[0])
-    return torch.stack(states) @ params["V"] + params["c"], states[-1]
+    U, W, b = (params[name] for name in WEIGHTS)
+    weights = [U.T.contiguous(), W.T.contiguous(), b, torch.zeros_like(b)]
+    states, last = torch.rnn_tanh(tensor(X)[:, None], tensor(h0)[None, None], weights, True, 1, 0.0, False, False, False)
+    return states[:, 0] @ params["V"] + params["c"], last[0, 0]
 
 
 def rnn_forward(X: Array, Y: Array, h0: Array, params: Mapping[str, Array]) -> tuple[float, Array, Any]:
