@@ -68,7 +68,9 @@ def read(X: Array, h0: Array, params: Mapping[str, torch.Tensor]) -> Tensors:
     """(scores (T, K), h_T (m,)) of a network whose parameters are tensors."""
     U, W, b = (params[name] for name in WEIGHTS)
     weights = [U.T.contiguous(), W.T.contiguous(), b, torch.zeros_like(b)]
-    states, last = torch.rnn_tanh(tensor(X)[:, None], tensor(h0)[None, None], weights, True, 1, 0.0, False, False, False)
+    states, last = torch.rnn_tanh(
+        tensor(X)[:, None], tensor(h0)[None, None], weights, True, 1, 0.0, False, False, False
+    )
     return states[:, 0] @ params["V"] + params["c"], last[0, 0]
 
 

@@ -584,19 +584,20 @@ class TestTrain:
                 )
 
     def test_learns_a_sentence(self, hw):
-        """The loss starts at ln K, and after 200 updates a sentence is known nearly by heart: a loss under 0.9
+        """The loss starts at ln K, and after 160 updates a sentence is known nearly by heart: a loss under 1.8
 
-        Correct networks end at 0.16 ± 0.05 with other seeds; a false alarm is far rarer than once in 10⁶.
+        The run is a fixed one, but for the order of the characters. With 250 other seeds correct networks end at 0.10,
+        with a standard deviation of 0.06, the worst at 0.89: a false alarm is far rarer than once in 10⁶.
         """
         text, rng = 12 * "to be or not to be, that is the question. ", np.random.default_rng(1)
         K = len(set(text))
         params = {name: 0.01 * rng.standard_normal(array.shape) for name, array in zeros(K, 24).items()}
-        _, history = taught(hw, Lesson(text=text, seq_length=14, params=params, seed=1), 200, 0.1, log_every=1000)
+        _, history = taught(hw, Lesson(text=text, seq_length=14, params=params, seed=1), 160, 0.1, log_every=1000)
         what = "train(…) → history['loss'][0], with small weights,"
         assert_scalar(history["loss"][0], np.log(K), what=what, rtol=0.01, given={"K": K})
         end = history["loss"][-20:].mean()
-        if not end < 0.9:
-            raise Mismatch(f"After 200 updates the mean of the last 20 losses is {end:.3f}; expected under 0.9.")
+        if not end < 1.8:
+            raise Mismatch(f"After 160 updates the mean of the last 20 losses is {end:.3f}; expected under 1.8.")
 
 
 # 8 · LSTM and GRU
