@@ -60,9 +60,9 @@ raise NotImplementedError()
 # ### 9.3 · Temperature and nucleus
 #
 # Let the trained network write 300 characters at the temperatures 0.2, 0.5, 1 and 1.5, and at temperature 1 with
-# `top_p` of 0.5 and 0.9. Measure for each, over a longer text of 3,000 characters, which share of the written words
-# occurs in `text`, and how many different words there are. Say in a comment what the two do, and which one you would
-# use.
+# `top_p` of 0.5 and 0.9; from the state 0 and a line end, as at the start of a paragraph. Measure for each, over a
+# longer text of 3,000 characters, which share of the written words occurs in `text`, and how many different words there
+# are. Say in a comment what the two do, and which one you would use.
 
 # %% points=5 task="temperature_and_nucleus"
 words = set(text.split())
@@ -76,7 +76,7 @@ raise NotImplementedError()
 # Start with a random dh at the last step and go back with the step's backward function: the mean norm of dh_prev (for
 # an LSTM of dh_prev and dc_prev together) over the distance, relative to that of dh, shows what is left of the
 # gradient. Do this for the network as you have trained it; for simple networks whose W is an orthogonal matrix times
-# 0.5 and times 1, with U and b 0 so that only W acts; and for LSTMs with weights from N(0, 0.1²) and the bias of f at
+# 0.5 and times 1, with U and b 0 so that only W acts; and for LSTMs with weights from N(0, 0.01²) and the bias of f at
 # 0, 2 and 4. One plot, with a logarithmic scale. Say in a comment what decides the slope of each line, and what the
 # bias of f does.
 

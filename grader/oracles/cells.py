@@ -166,6 +166,9 @@ class Cell:
             found = dict(zip(self.gradients, self.backward(hw, douts, cache), strict=True))
             douts = [found[f"d{name}"] for name in self._before]
             handed = [f"d{name}" for name in self._before]
+            for name, array in inputs.items():
+                what = f"{self.backward_call} → d{name}"
+                assert_array(found[f"d{name}"], shape=array.shape, dtype=array.dtype, what=what)
             totals |= {name: part if name in handed else totals[name] + part for name, part in found.items()}
         for name, way in ways.items():
             ends = [self.weighted(last(**{name: inputs[name] + side * way}), self.douts(case)) for side in (h, -h)]

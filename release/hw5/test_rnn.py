@@ -87,32 +87,31 @@ class TestOneHot:
 @pytest.mark.task("init_rnn", points=2)
 class TestInitRnn:
     @few
-    @given(rng=rngs(), sigma=st.sampled_from([None, 0.5]))
-    def test_weights_are_small_random_numbers_and_biases_0(self, hw, rng, sigma):
+    @given(rng=rngs())
+    def test_weights_are_small_random_numbers_and_biases_0(self, hw, rng):
         """U (K, m), W (m, m), V (m, K) have mean 0 and deviation sigma, 0.01 unless given; b and c are 0; float64"""
-        K, m = 40, 60
-        call = f"init_rnn({K}, {m}, rng" + (")" if sigma is None else f", sigma={sigma})")
-        params = hw.init_rnn(K, m, rng) if sigma is None else hw.init_rnn(K, m, rng, sigma=sigma)
-        assert_dict(params, list(SHAPES), what=call, exactly=True)
-        wanted = sigma or 0.01
-        for name, axes in SHAPES.items():
-            shape, what = tuple({"K": K, "m": m}[axis] for axis in axes), f"{call}[{name!r}]"
+        self.check(hw.init_rnn(40, 60, rng), "init_rnn(40, 60, rng)", 0.01)
+        self.check(hw.init_rnn(40, 60, rng, sigma=0.5), "init_rnn(40, 60, rng, sigma=0.5)", 0.5)
+
+    @staticmethod
+    def check(params, call, sigma):
+        expected = zeros(40, 60)
+        assert_dict(params, list(expected), what=call, exactly=True)
+        for name, like in expected.items():
+            what = f"{call}[{name!r}]"
             if name in "bc":
-                assert_close(params[name], np.zeros(shape), what=what)
+                assert_close(params[name], like, what=what)
                 continue
-            assert_array(params[name], shape=shape, dtype=np.float64, what=what)
-            values = np.asarray(params[name]) / wanted
+            assert_array(params[name], shape=like.shape, dtype=np.float64, what=what)
+            values = np.asarray(params[name])
             # 2,400 numbers and more: seven standard errors of a mean, and of the deviation of normal numbers (1/√(2n)):
             # a false alarm once in 10¹¹
-            if abs(values.mean()) > 7 / values.size**0.5:
-                raise Mismatch(f"{what} has mean {values.mean() * wanted:.3g}; expected 0.")
-            if abs(values.std() - 1) > 7 / (2 * values.size) ** 0.5:
-                hint = (
-                    " It looks as if sigma was taken for the variance."
-                    if abs(values.std() ** 2 * wanted - 1) < 0.2
-                    else ""
-                )
-                raise Mismatch(f"{what} has deviation {values.std() * wanted:.3g}; expected sigma = {wanted}.{hint}")
+            if abs(values.mean()) > 7 * sigma / values.size**0.5:
+                raise Mismatch(f"{what} has mean {values.mean():.3g}; expected 0.")
+            if abs(values.std() / sigma - 1) > 7 / (2 * values.size) ** 0.5:
+                squared = abs(values.var() / sigma - 1) < 0.2
+                hint = " It looks as if sigma was taken for the variance." if squared else ""
+                raise Mismatch(f"{what} has deviation {values.std():.3g}; expected sigma = {sigma}.{hint}")
 
 
 # 2 · One step

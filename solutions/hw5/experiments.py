@@ -77,40 +77,41 @@ for update, written in history["samples"]:
     print(f"--- update {update:,}, smooth loss {history['smooth_loss'][update]:.2f}\n{written}\n")
 
 # At the start the characters are uniform noise: every sign is as frequent as any letter. After 2,000 updates letters
-# and blanks have about the right frequencies, words have plausible lengths, vowels and consonants alternate, and short
-# words such as "the" are there. From about 4,000 on there are more right short words and endings, "ing", "ed", "tion",
-# and words of this text, "object", "class", "method". Spelling comes first, then words; grammar and sense do not come
-# with 64 units, and quotation marks that are opened are seldom closed.
+# and blanks have about the right frequencies, words have plausible lengths, vowels and consonants alternate, and a
+# short word such as "the" is there. Later there are more right short words, "that", "this", "are", "it", endings such
+# as "ing", "ed" and "tion", capitals after a full stop, and the underscores and quotation marks of this text come in
+# pairs now and then. Frequencies come first, then spelling, then words; grammar and sense do not come with 64 units.
 ### END SOLUTION
 
 # %% [markdown]
 # ### 9.3 · Temperature and nucleus
 #
 # Let the trained network write 300 characters at the temperatures 0.2, 0.5, 1 and 1.5, and at temperature 1 with
-# `top_p` of 0.5 and 0.9. Measure for each, over a longer text of 3,000 characters, which share of the written words
-# occurs in `text`, and how many different words there are. Say in a comment what the two do, and which one you would
-# use.
+# `top_p` of 0.5 and 0.9; from the state 0 and a line end, as at the start of a paragraph. Measure for each, over a
+# longer text of 3,000 characters, which share of the written words occurs in `text`, and how many different words there
+# are. Say in a comment what the two do, and which one you would use.
 
 # %% points=5 task="temperature_and_nucleus"
 words = set(text.split())
 ### BEGIN SOLUTION
 choices = [{"temperature": t} for t in (0.2, 0.5, 1.0, 1.5)] + [{"top_p": p} for p in (0.5, 0.9)]
 for options in choices:
-    indices = synthesize(params, np.zeros(m), char_to_ind["T"], 3000, np.random.default_rng(2), **options)
+    indices = synthesize(params, np.zeros(m), char_to_ind["\n"], 3000, np.random.default_rng(2), **options)
     written = "".join(ind_to_char[i] for i in indices)
     found = written.split()
     known = np.mean([word in words for word in found])
     (name, value), *_ = options.items()
     print(f"--- {name} {value}: {known:.0%} of {len(found)} words are in the text, {len(set(found))} are different")
-    print(f"T{written[:300]}\n")
+    print(f"{written[:300]}\n")
 
-# A low temperature sharpens the distribution: at 0.2 most words are right, but there are few different ones, and the
-# text goes round in circles; the most probable text is dull. At 1 the network says what it believes, with all its
-# small mistakes: each character in the long tail has little probability, but together they come often, and one of them
-# spoils the word. At 1.5 there are hardly any words left. The nucleus cuts off just that tail, and does it where the
-# network is sure as well as where it is not: where one letter must follow, that one is left, where a new word begins,
-# many are. top_p = 0.9 is a little better than temperature 1 and nearly as rich; top_p = 0.5 is close to a temperature
-# of about 0.5. For text I would take one of those two.
+# A low temperature sharpens the distribution: at 0.2 most words are right, but there are only some 50 different ones,
+# and the text goes round in circles. At 1 the network says what it believes, with all its small mistakes: each
+# character in the long tail has little probability, but together they come often, and one of them spoils the word, so
+# only about a third are right. At 1.5 hardly any words are left. The nucleus cuts off just that tail, and does it where
+# the network is sure as well as where it is not: where one letter must follow, that one is left, where a new word
+# begins, many are. top_p = 0.9 is a little better than temperature 1 and as rich; top_p = 0.5 lies between the
+# temperatures 0.2 and 0.5 in both respects. For text I would take top_p = 0.5 or temperature 0.5: two words in three,
+# or three in four, are right, and there are more than a hundred of them.
 ### END SOLUTION
 
 # %% [markdown]
@@ -120,7 +121,7 @@ for options in choices:
 # Start with a random dh at the last step and go back with the step's backward function: the mean norm of dh_prev (for
 # an LSTM of dh_prev and dc_prev together) over the distance, relative to that of dh, shows what is left of the
 # gradient. Do this for the network as you have trained it; for simple networks whose W is an orthogonal matrix times
-# 0.5 and times 1, with U and b 0 so that only W acts; and for LSTMs with weights from N(0, 0.1²) and the bias of f at
+# 0.5 and times 1, with U and b 0 so that only W acts; and for LSTMs with weights from N(0, 0.01²) and the bias of f at
 # 0, 2 and 4. One plot, with a logarithmic scale. Say in a comment what decides the slope of each line, and what the
 # bias of f does.
 
@@ -133,7 +134,7 @@ X = np.stack([one_hot(numbers[starts + t], K) for t in range(T)])  # (T, N, K)
 
 
 def fading(weights, lstm=False):
-    """The mean norm of the gradient T, …, 1, 0 steps back, relative to the last one."""
+    """The mean norm of the gradient 0, 1, …, T steps back, relative to the first one."""
     size = weights["W"].shape[0]
     h, c, caches = np.zeros((N, size)), np.zeros((N, size)), []
     for x in X:
@@ -143,13 +144,13 @@ def fading(weights, lstm=False):
             h, cache = rnn_step_forward(x, h, weights)
         caches.append(cache)
     dh, dc = np.random.default_rng(4).standard_normal((N, size)), np.zeros((N, size))
-    norms = [np.linalg.norm(np.concatenate([dh, dc], axis=1), axis=1).mean()]
+    norms = [np.linalg.norm(np.hstack([dh, dc]), axis=1).mean()]
     for cache in reversed(caches):
         if lstm:
             _, dh, dc, *_ = lstm_step_backward(dh, dc, cache)
         else:
             _, dh, *_ = rnn_step_backward(dh, cache)
-        norms.append(np.linalg.norm(np.concatenate([dh, dc], axis=1), axis=1).mean())
+        norms.append(np.linalg.norm(np.hstack([dh, dc]), axis=1).mean())
     return np.array(norms) / norms[0]
 
 
@@ -159,24 +160,25 @@ curves = {"RNN, trained": fading(params)}
 for size in (0.5, 1.0):
     curves[f"RNN, {size:g} × orthogonal"] = fading({"U": np.zeros((K, m)), "W": size * orthogonal, "b": np.zeros(m)})
 for bias in (0, 2, 4):
-    gates = {name: 0.1 * rng.standard_normal((rows, 4 * m)) for name, rows in (("U", K), ("W", m))}
+    gates = {name: 0.01 * rng.standard_normal((rows, 4 * m)) for name, rows in (("U", K), ("W", m))}
     gates["b"] = np.repeat([0.0, bias, 0.0, 0.0], m)
     curves[f"LSTM, bias of f = {bias}"] = fading(gates, lstm=True)
 figure, axis = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 for (name, curve), style in zip(curves.items(), ["-", "--", "--", ":", ":", ":"], strict=True):
     axis.semilogy(curve, style, label=name)
     print(f"{name:<21} {curve[10]:.1e} of the gradient is left after 10 steps, {curve[40]:.1e} after 40")
-axis.set(xlabel="steps back in time", ylabel="norm of the gradient, relative", ylim=(1e-13, 1e2))
-axis.legend()
+axis.set(xlabel="steps back in time", ylabel="norm of the gradient, relative", ylim=(1e-13, 10))
+axis.legend(loc="lower left")
 
 # In the simple network each step back multiplies by W and by the slopes 1 - h², all of them 1 or less. With 0.5 times
-# an orthogonal W and h = 0 that is exactly a factor 2 a step, 10⁻¹² after 40 steps: vanished. With a factor of 1 it
-# would keep its norm for ever, but with U = 0 such a network reads nothing. The trained one loses its gradient too:
-# its W would let it grow, but its units are driven far from 0, where 1 - h² is small; beyond some ten steps it learns
-# nothing from what it has read.
-# In the LSTM the cell hands its gradient on by a mere factor f. With a bias of 0, f is about 1/2, so untrained it fades
-# as fast as 0.5 W. With 2, f = 0.88, and with 4, f = 0.98, of which 40 steps leave about half. That is why the bias of
-# f is often set above 0 at the start: the network first remembers, and then learns what to forget.
+# an orthogonal W and h = 0 that is exactly a factor of 2 a step, 10⁻¹² after 40 steps: vanished. With a factor of 1 it
+# would keep its norm for ever, but with U = 0 such a network reads nothing. The trained one has large weights, a W with
+# an eigenvalue of nearly 4, and its gradient fades all the same: its units are driven far from 0, where 1 - h² is
+# small. After ten steps some per cent are left, after forty some ten-thousandths: what was read then hardly teaches
+# anything. In the LSTM the cell hands its gradient on by a mere factor f. With a bias of 0, f is 1/2, and untrained it
+# fades as fast as the network with 0.5 W. With 2, f is 0.88, which leaves 0.88⁴⁰ = 0.6 %, and with 4 it is 0.98, which
+# leaves a half (times the factor of about 1/2 of the very first step, from h through o to the cell). That is why the
+# bias of f is often set above 0 at the start: the network first remembers, and then learns what to forget.
 ### END SOLUTION
 
 # %% [markdown]

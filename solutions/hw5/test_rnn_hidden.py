@@ -52,8 +52,8 @@ class TestBuildVocab:
                 f"{call} → chars has {len(chars)} entries; the text has {len(set(text))} distinct characters."
             )
         assert_dict(char_to_ind, set(text), what=f"{call} → char_to_ind", exactly=True)
-        indices = [char_to_ind[char] for char in text]
-        if "".join(map(str, (ind_to_char[index] for index in indices))) != text:
+        back = ind_to_char if type(ind_to_char) is dict else dict(enumerate(assert_list(ind_to_char, what=call)))
+        if [back.get(char_to_ind[char]) for char in text] != list(text):
             raise Mismatch(f"{call}: the text, encoded and decoded again, is another one.")
 
 
