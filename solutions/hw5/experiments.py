@@ -53,14 +53,14 @@ axis.axhline(np.log(K), color="black", linestyle="--", linewidth=1, label="ln K"
 for update in range(0, 10_000, (len(text) - 1) // seq_length):
     axis.axvline(update, color="grey", linewidth=0.6, label="an epoch begins" if update == 0 else None)
 axis.set(xlabel="update", ylabel="loss", xlim=(0, 10_000), ylim=(0, 5))
-axis.legend(loc="upper right")
+axis.legend(loc="lower left", ncols=2)
 first, last, end = history["loss"][0], history["smooth_loss"][-1], np.mean(history["loss"][-1000:])
 print(f"first loss {first:.3f}, last smooth loss {last:.3f}, mean of the last 1,000 losses {end:.3f}")
 
 # The first loss is ln K = 4.6: with weights near 0 all K characters have the same probability 1/K. It falls steeply
 # while the network learns how frequent each character is, then slowly, while it learns what follows what. The smooth
 # loss comes behind the mean of the last 1,000 losses, because each loss fades out of it with a time of 1,000 updates,
-# so it still remembers higher ones; after 2,000 or 3,000 updates the difference is small. A loss of 2 is a geometric
+# so it still remembers higher ones; after 4,000 updates the difference is small. A loss of 2 is a geometric
 # mean probability of exp(-2) = 0.135 for the right character: as hard as a fair choice among exp(2) = 7.4 characters,
 # in the place of K.
 ### END SOLUTION
@@ -78,9 +78,9 @@ for update, written in history["samples"]:
 
 # At the start the characters are uniform noise: every sign is as frequent as any letter. After 2,000 updates letters
 # and blanks have about the right frequencies, words have plausible lengths, vowels and consonants alternate, and a
-# short word such as "the" is there. Later there are more right short words, "that", "this", "are", "it", endings such
-# as "ing", "ed" and "tion", capitals after a full stop, and the underscores and quotation marks of this text come in
-# pairs now and then. Frequencies come first, then spelling, then words; grammar and sense do not come with 64 units.
+# first short word is there, "the". Later there are more of them, "it", "an", "of", "that", then endings such as "ed"
+# and "tion", and capitals after a full stop. Frequencies come first, then spelling, then words; grammar and sense do
+# not come with 64 units, and brackets and quotation marks that are opened are seldom closed.
 ### END SOLUTION
 
 # %% [markdown]
@@ -174,11 +174,14 @@ axis.legend(loc="lower left")
 # an orthogonal W and h = 0 that is exactly a factor of 2 a step, 10⁻¹² after 40 steps: vanished. With a factor of 1 it
 # would keep its norm for ever, but with U = 0 such a network reads nothing. The trained one has large weights, a W with
 # an eigenvalue of nearly 4, and its gradient fades all the same: its units are driven far from 0, where 1 - h² is
-# small. After ten steps some per cent are left, after forty some ten-thousandths: what was read then hardly teaches
-# anything. In the LSTM the cell hands its gradient on by a mere factor f. With a bias of 0, f is 1/2, and untrained it
-# fades as fast as the network with 0.5 W. With 2, f is 0.88, which leaves 0.88⁴⁰ = 0.6 %, and with 4 it is 0.98, which
-# leaves a half (times the factor of about 1/2 of the very first step, from h through o to the cell). That is why the
-# bias of f is often set above 0 at the start: the network first remembers, and then learns what to forget.
+# small. After ten steps some per cent are left, after thirty about a ten-thousandth: what was read then hardly teaches
+# anything. At the far end the line turns up: the first states come from h = 0 and are not saturated yet, so that there
+# the large W does make the gradient grow.
+#
+# In the LSTM the cell hands its gradient on by a mere factor f. With a bias of 0, f is 1/2, and untrained it fades as
+# fast as the network with 0.5 W. With 2, f is 0.88, which leaves 0.88⁴⁰ = 0.6 %, and with 4 it is 0.98, which leaves a
+# half (times the factor of about 1/2 of the very first step, from h through o to the cell). That is why the bias of f
+# is often set above 0 at the start: the network first remembers, and then learns what to forget.
 ### END SOLUTION
 
 # %% [markdown]
