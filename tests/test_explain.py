@@ -387,11 +387,11 @@ def test_draws_from_a_distribution_are_taken_for_such(seed, p):
 
 def test_other_draws_are_refused_and_what_explains_them_is_named():
     uniform = np.arange(400) % 2
-    related = {"draws that are uniform": [0.5, 0.5, 0, 0], "the first one": [1.0, 0, 0, 0]}
+    related = {"draws that are nearly so": [0.6, 0.4, 0, 0], "draws that are uniform": [0.5, 0.5, 0, 0]}
     text = message_of(assert_drawn, uniform, P, n=400, what="draws", related=related, given={"p": P})
     assert text.startswith("draws: the frequencies are off.")
     assert "frequencies of the 400 draws  [0.5 0.5   0   0]" in text
-    assert "The draws look like draws that are uniform." in text
+    assert "They look like draws that are uniform." in text
     assert "index 2 was drawn, which has probability 0" in message_of(
         assert_drawn, np.array([0, 2, 0]), P, n=3, what="draws"
     )

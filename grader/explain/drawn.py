@@ -51,23 +51,28 @@ def assert_drawn(
     reason = (
         f"index {impossible[0]} was drawn, which has probability 0" if impossible.size else "the frequencies are off"
     )
-    fitting = [text for text, other in (related or {}).items() if explains(np.asarray(other, np.float64), counts)]
+    others = {text: np.asarray(other, np.float64) for text, other in (related or {}).items()}
+    fitting = sorted((distance(other, counts), text) for text, other in others.items() if explains(other, counts))
     fail(
         f"{what}: {reason}.",
         f"  frequencies of the {n} draws  {table(counts / n, 3)}",
         f"  expected                      {table(p, 3)}",
-        relation=f"The draws look like {fitting[0]}." if fitting else "",
+        relation=f"They look like {fitting[0][1]}." if fitting else "",
         given=show_given(given),
     )
 
 
 def explains(p: FloatArray, counts: FloatArray) -> bool:
     """Whether draws with these counts (K,) may come from p (K,)."""
+    return distance(p, counts) <= allowed(int((p > 0).sum()))
+
+
+def distance(p: FloatArray, counts: FloatArray) -> float:
+    """n · KL(q ‖ p) of the frequencies q; infinite where p excludes what was drawn."""
     if np.any(counts[p == 0]):
-        return False
+        return float("inf")
     seen = counts > 0
-    distance = float(np.sum(counts[seen] * np.log(counts[seen] / counts.sum() / p[seen])))
-    return distance <= allowed(int((p > 0).sum()))
+    return float(np.sum(counts[seen] * np.log(counts[seen] / counts.sum() / p[seen])))
 
 
 def allowed(K: int) -> float:

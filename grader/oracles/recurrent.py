@@ -184,3 +184,19 @@ def trained(
                 cut = grad * scale if by_norm or clip is None else clip_gradients({name: grad}, clip)[name]
                 params[name], states[name] = adagrad(params[name], cut, states[name], eta)
     return params, losses
+
+
+STEPS = {
+    "one_hot": one_hot,
+    "rnn_step_forward": rnn_step_forward,
+    "rnn_step_backward": rnn_step_backward,
+}
+TRAINING = STEPS | {
+    "build_vocab": build_vocab,
+    "rnn_forward": rnn_forward,
+    "rnn_backward": rnn_backward,
+    "clip_gradients": clip_gradients,
+    "adagrad": adagrad,
+    "synthesize": synthesize,
+}
+"""What stands in, by the names of a submission: for its steps, and for all that training calls."""

@@ -160,19 +160,12 @@ class TestRnnStepBackward:
 # 3 · A whole sequence
 
 
-STEPS = {
-    "one_hot": recurrent.one_hot,
-    "rnn_step_forward": recurrent.rnn_step_forward,
-    "rnn_step_backward": recurrent.rnn_step_backward,
-}
-
-
 def read(hw, X, Y, h0, params):
     return unpack(hw.rnn_forward(X, Y, h0, params), ("loss", "h_T", "cache"), what="rnn_forward(X, Y, h0, params)")
 
 
 @pytest.mark.task("rnn_forward", points=7)
-@pytest.mark.stand_in(**STEPS)
+@pytest.mark.stand_in(**recurrent.STEPS)
 class TestRnnForward:
     @given(case=readings())
     def test_matches_the_same_network_in_torch(self, hw, case):
@@ -254,7 +247,7 @@ def through_time_mistakes(case):
 
 
 @pytest.mark.task("rnn_backward", points=11)
-@pytest.mark.stand_in(**STEPS)
+@pytest.mark.stand_in(**recurrent.STEPS)
 class TestRnnBackward:
     """The cache is your own, and the gradient is that of your own rnn_forward."""
 
@@ -515,18 +508,8 @@ def only(p, kept):
 # 7 · Training
 
 
-TRAINING = STEPS | {
-    "build_vocab": recurrent.build_vocab,
-    "rnn_forward": recurrent.rnn_forward,
-    "rnn_backward": recurrent.rnn_backward,
-    "clip_gradients": recurrent.clip_gradients,
-    "adagrad": adagrad,
-    "synthesize": recurrent.synthesize,
-}
-
-
 @pytest.mark.task("train", points=7)
-@pytest.mark.stand_in(**TRAINING)
+@pytest.mark.stand_in(**recurrent.TRAINING)
 class TestTrain:
     @pytest.mark.weight(2)
     @settings(max_examples=8)
@@ -602,6 +585,10 @@ class TestTrain:
 # 8 · LSTM and GRU
 
 
+def sigmoid(a):
+    return torch.sigmoid(tensor(a)).numpy()
+
+
 def other_orders(cell, case, names):
     """What a cell gives with its gates in other orders: by state, then described."""
     found, right = {state: {} for state in cell.states}, tuple(range(cell.gates))
@@ -635,13 +622,16 @@ class TestLstmStepBackward:
     @given(case=steps(gates=4, dtypes=DOUBLE, max_side=4))
     def test_matches_the_numerical_gradient(self, hw, case):
         """All six gradients match central differences of your lstm_step_forward, for random dh and dc"""
-        zero, related = np.zeros_like(case.dh), {name: {} for name in LSTM.gradients}
+        zero, related, m = np.zeros_like(case.dh), {name: {} for name in LSTM.gradients}, case.h_prev.shape[1]
         for text, douts in {
             "the part through h alone: dc, the gradient from the next step's cell, is missing": [case.dh, zero],
             "the part through c alone: h = o * tanh(c) sends a gradient to c as well": [zero, case.dc],
         }.items():
             for name, part in LSTM.pulled(case, douts).items():
                 related[name][text] = part
+        a = case.x @ case.params["U"] + case.h_prev @ case.params["W"] + case.params["b"]
+        text = "the gradient without the forget gate: c_prev has been multiplied by f"
+        related["dc_prev"][text] = LSTM.pulled(case, LSTM.douts(case))["dc_prev"] / sigmoid(a[:, m : 2 * m])
         LSTM.check_backward(hw, case, related)
 
 
@@ -653,7 +643,7 @@ class TestGruStepForward:
         related, (U, W, b), h_prev = other_orders(GRU, case, "rzn"), case.params.values(), case.h_prev
         (U_r, U_z, U_n), (W_r, W_z, W_n), (b_r, b_z, b_n) = (np.split(part, 3, axis=-1) for part in (U, W, b))
         r, z = (
-            torch.sigmoid(tensor(case.x @ U_gate + h_prev @ W_gate + b_gate)).numpy()
+            sigmoid(case.x @ U_gate + h_prev @ W_gate + b_gate)
             for U_gate, W_gate, b_gate in ((U_r, W_r, b_r), (U_z, W_z, b_z))
         )
         n, before = (np.tanh(case.x @ U_n + b_n + part) for part in (r * (h_prev @ W_n), (r * h_prev) @ W_n))
@@ -673,8 +663,8 @@ class TestGruStepBackward:
     @given(case=steps(gates=3, dtypes=DOUBLE, max_side=4))
     def test_matches_the_numerical_gradient(self, hw, case):
         """All five gradients match central differences of your gru_step_forward"""
-        _, z, _ = np.split(case.x @ case.params["U"] + case.h_prev @ case.params["W"] + case.params["b"], 3, axis=1)
-        direct = case.dh * torch.sigmoid(tensor(z)).numpy()
+        _, a_z, _ = np.split(case.x @ case.params["U"] + case.h_prev @ case.params["W"] + case.params["b"], 3, axis=1)
+        direct = case.dh * sigmoid(a_z)
         related = {
             "dh * z alone: h_prev goes into the gates and into n as well": direct,
             "what comes out without dh * z, the direct way of h_prev into h": GRU.pulled(case, [case.dh])["dh_prev"]

@@ -147,7 +147,7 @@ def read(hw, X, Y, h0, params):
 
 
 @pytest.mark.task("rnn_forward")
-@pytest.mark.stand_in(**STEPS)
+@pytest.mark.stand_in(**recurrent.STEPS)
 class TestRnnForward:
     @staticmethod
     def check(hw, case, what, **tolerance):
@@ -204,7 +204,7 @@ def certain_before(case, size=300.0):
 
 
 @pytest.mark.task("rnn_backward")
-@pytest.mark.stand_in(**STEPS)
+@pytest.mark.stand_in(**recurrent.STEPS)
 class TestRnnBackward:
     @staticmethod
     def check(hw, case, Y, params, what, h=2.0**-17, rtol=NUMERICAL_RTOL, atol=1e-8):
@@ -474,18 +474,8 @@ class TestSynthesize:
 # 7 · Training
 
 
-TRAINING = STEPS | {
-    "build_vocab": recurrent.build_vocab,
-    "rnn_forward": recurrent.rnn_forward,
-    "rnn_backward": recurrent.rnn_backward,
-    "clip_gradients": recurrent.clip_gradients,
-    "adagrad": adagrad,
-    "synthesize": recurrent.synthesize,
-}
-
-
 @pytest.mark.task("train")
-@pytest.mark.stand_in(**TRAINING)
+@pytest.mark.stand_in(**recurrent.TRAINING)
 class TestTrain:
     @few
     @given(lesson=lessons(seq_lengths=(1, 5)), whole=st.booleans())
