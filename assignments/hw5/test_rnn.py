@@ -463,7 +463,7 @@ class TestSynthesize:
         right = recurrent.nucleus(p, top_p)
         size = int((right > 0).sum())
         rest = np.where(right > 0, p, 0)
-        rest[order[0]] += 1 - rest.sum()
+        rest[-1] += 1 - rest.sum()
         related = {
             "draws from all characters: the tail is not cut off": p,
             "draws from one character too many: the first that makes the mass reach top_p is the last": only(
@@ -472,7 +472,7 @@ class TestSynthesize:
             "the least probable characters: the nucleus are the most probable ones": only(
                 p, order[::-1][: int(np.searchsorted(np.cumsum(p[order[::-1]]), top_p)) + 1]
             ),
-            "draws from the nucleus, not renormalised: what is cut off goes to one character": rest,
+            "draws from the nucleus, not renormalised: what is cut off goes to the last character": rest,
         }
         if size > 1:
             text = "draws from one character too few: the one that crosses top_p belongs to the nucleus"

@@ -39,15 +39,20 @@ print(f"{len(text):,} characters, {K} different ones, ln K = {np.log(K):.3f}\n\n
 # %% [markdown]
 # ### 9.1 · The smooth loss
 #
-# Train a network with m hidden units on the text, `params, history = train(…)`: 10,000 updates of 25 characters, step
-# size 0.1, a sample every 2,000 updates. Plot the loss of every update and the smooth loss, with a line at $\ln K$. Say
-# in a comment where the curve begins and why, how the smooth loss differs from the mean of the last 1,000 losses and
-# why, and what a loss of 2 means for the choice of the next character.
+# The cell below trains a network with m hidden units on the text: 10,000 updates of 25 characters. Plot the loss of
+# every update and the smooth loss, with a line at $\ln K$. Say in a comment where the curve begins and why, how the
+# smooth loss differs from the mean of the last 1,000 losses and why, and what a loss of 2 means for the choice of the
+# next character.
+
+# %%
+rng = np.random.default_rng(1)
+params, history = train(text, init_rnn(K, m, rng), seq_length, 10_000, 0.1, rng, 2_000)
+# With other seeds correct networks end between 1.8 and 2.1 (mean 1.95, standard deviation 0.11): outside of this band,
+# which they miss less than once in 10⁶, something is wrong.
+assert abs(history["smooth_loss"][-1] - 1.97) < 0.6
 
 # %% points=5 task="smooth_loss"
 ### BEGIN SOLUTION
-rng = np.random.default_rng(1)
-params, history = train(text, init_rnn(K, m, rng), seq_length, 10_000, 0.1, rng, 2_000)
 figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
 axis.plot(history["loss"], linewidth=0.3, color="C0", alpha=0.5, label="loss of each update")
 axis.plot(history["smooth_loss"], color="C1", label="smooth loss")
@@ -66,11 +71,6 @@ print(f"first loss {first:.3f}, last smooth loss {last:.3f}, mean of the last 1,
 # mean probability of exp(-2) = 0.135 for the right character: as hard as a fair choice among exp(2) = 7.4 characters,
 # in the place of K.
 ### END SOLUTION
-
-# %%
-# With other seeds correct networks end between 1.8 and 2.1 (mean 1.95, standard deviation 0.11): outside of this band,
-# which they miss less than once in 10⁶, something is wrong.
-assert abs(history["smooth_loss"][-1] - 1.97) < 0.6
 
 # %% [markdown]
 # ### 9.2 · What it learns first

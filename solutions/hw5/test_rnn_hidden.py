@@ -356,10 +356,9 @@ def constant(p, m=3):
     return params | {"c": np.log(p)}, np.zeros(m)
 
 
-TIES = {  # probabilities, top_p, size of the nucleus: of equal ones at its border only some belong to it
-    "three of four": (np.array([0.2, 0.4, 0.2, 0.2]), 0.7, 3),
-    "two of four": (np.array([0.1, 0.4, 0.25, 0.25]), 0.5, 2),
-    "half of all": (np.full(6, 1 / 6), 0.45, 3),
+TIES = {  # probabilities, top_p, size of the nucleus: of the equal ones at its border one belongs to it, the rest not
+    "one of three": (np.array([0.2, 0.4, 0.2, 0.2]), 0.5, 2),
+    "one of four": (np.array([0.18, 0.18, 0.28, 0.18, 0.18]), 0.4, 2),
 }
 
 
