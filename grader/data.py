@@ -5,15 +5,19 @@
                         (UCI, 1998)
     spirals()           C interleaved arms in the plane, made from a seed
     cifar10(folder)     A. Krizhevsky's 60,000 colour images of 32×32 pixels (2009), from python batches that you have
+    prose()             English text: the paragraphs of Python's own documentation, from its `pydoc_data.topics`
+    read_text(path)     a text file that you have
 
-Each gives the same thing: three parts, to train on, to validate and to test, with one-hot labels beside the labels.
+Images and points come as three parts, to train on, to validate and to test, with one-hot labels beside the labels; text
+comes as one string, and `encode` turns its characters into indices.
 """
 
 from __future__ import annotations
 
 import codecs
 import pickle
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +32,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 VALIDATION, TEST = 300, 300  # of the digits
+SHORTEST = 80  # characters of a paragraph that counts as prose
 CIFAR_ROW = 3072  # bytes of an image: 32·32 red values, then green, then blue
 # What a batch may be made of; a pickle could name any function of any package, and it would be called.
 CIFAR_NAMES = {
@@ -134,6 +139,66 @@ def cifar10(folder: Path | str, *, batches: Sequence[int] = (1, 2, 3, 4, 5), val
         **_parts([(X[:-validation], y[:-validation]), (X[-validation:], y[-validation:]), test], 10),
         image_shape=(3, 32, 32),
     )
+
+
+@cache
+def prose() -> str:
+    """English prose of 100,000 characters and more: the paragraphs of Python's language reference, one a line.
+
+    Code, grammar, lists and headings are left out, and so is what is said a second time. The text is that of the Python
+    that runs, so its length and its characters differ a little from one version to the next.
+    """
+    from pydoc_data.topics import topics
+
+    blocks = [block.split("\n") for name in sorted(topics) for block in topics[name].split("\n\n")]
+    running = (" ".join(lines) for lines in blocks if not any(line.startswith(" ") for line in lines))
+    kept = (text for text in running if len(text) >= SHORTEST and text[0].isalpha() and text[-1] in ".:")
+    return "\n".join(dict.fromkeys(kept))
+
+
+def read_text(path: Path | str) -> str:
+    """The text of a UTF-8 file, without a byte order mark, with Unix ends of lines.
+
+    Letters that were typed as two characters (a base and an accent) become one, as far as Unicode has it (NFC): so that
+    the same letter is always the same character.
+
+    Raises:
+        GraderError: there is no such file, it is empty, or it is not UTF-8.
+    """
+    place = Path(path).expanduser()
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GraderError(
+            f"{place} is not UTF-8: byte {error.start} ({error.object[error.start]:#04x}) cannot be read. Save it as "
+            "UTF-8 text."
+        ) from None
+    except OSError as error:
+        raise GraderError(
+            f"{place} cannot be read ({error.strerror}). Expected is the path of a text file that you have; nothing is "
+            "downloaded. Without one, prose() is there on every Python."
+        ) from None
+    if not text:
+        raise GraderError(f"{place} is empty")
+    return unicodedata.normalize("NFC", text)
+
+
+def encode(text: str, char_to_ind: Mapping[str, int]) -> Ints:
+    """The index of each character, (len(text),) int64.
+
+    Raises:
+        ValueError: a character is not in the vocabulary; says which, and where it stands.
+    """
+    unknown = set(text) - set(char_to_ind)
+    if unknown:
+        place, char = next((place, char) for place, char in enumerate(text) if char in unknown)
+        others = f", nor are {len(unknown) - 1} other characters" if len(unknown) > 1 else ""
+        name = f"U+{ord(char):04X} {unicodedata.name(char, 'without a name')}"
+        raise ValueError(
+            f"the character {char!r} ({name}) at index {place} is not in the vocabulary of {len(char_to_ind)} "
+            f"characters{others}. Make the vocabulary of a text that has them all, or leave them out."
+        )
+    return np.array([char_to_ind[char] for char in text], dtype=np.int64)
 
 
 def one_hot(y: ArrayLike, K: int, dtype: DTypeLike = np.float64) -> NDArray[Any]:

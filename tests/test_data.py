@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader import data
-from grader.data import cifar10, digits, one_hot, spirals
+from grader.data import cifar10, digits, encode, one_hot, prose, read_text, spirals
 from grader.errors import GraderError
 
 
@@ -182,3 +182,54 @@ def test_what_is_no_batch_is_refused_and_never_run(cifar_folder, content, capsys
     with pytest.raises(GraderError, match="test_batch is no python batch of CIFAR-10"):
         cifar10(cifar_folder, validation=1)
     assert capsys.readouterr().out == ""
+
+
+def test_the_prose_is_long_english_text_of_whole_paragraphs():
+    text = prose()
+    assert len(text) > 100_000
+    assert text.isprintable() or set(text) - {"\n"} == {char for char in text if char.isprintable()}
+    assert sum(char.isalpha() or char == " " for char in text) > 0.9 * len(text)
+    lines = text.split("\n")
+    assert len(set(lines)) == len(lines)
+    assert all(line[0].isalpha() and line[-1] in ".:" for line in lines)
+    assert {"the", "of", "is", "statement", "expression"} <= set(text.split())
+
+
+def test_a_text_file_is_read_in_one_form_of_unicode_and_of_lines(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes("\ufeffKa\u0308fer\r\nπ\n".encode())
+    assert read_text(path) == "Käfer\nπ\n"
+    assert read_text(str(path)) == read_text(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read.*nothing is downloaded"),
+        (b"", "is empty"),
+        ("Käfer".encode("latin1"), "not UTF-8: byte 1 .0xe4."),
+    ],
+)
+def test_a_file_that_is_no_text_says_what_to_do(tmp_path, content, message):
+    path = tmp_path / "text.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(GraderError, match=message):
+        read_text(path)
+
+
+@given(st.text(min_size=1))
+def test_indices_lead_back_to_the_text(text):
+    chars = sorted(set(text))
+    indices = encode(text, {char: i for i, char in enumerate(chars)})
+    assert indices.dtype == np.int64
+    assert "".join(chars[i] for i in indices) == text
+
+
+def test_a_character_outside_of_the_vocabulary_is_named_with_its_place():
+    accented = r"'é' \(U\+00E9 LATIN SMALL LETTER E WITH ACUTE\) at index 2 is not in the vocabulary of 2 characters\. "
+    with pytest.raises(ValueError, match=accented):
+        encode("abé", {"a": 0, "b": 1})
+    with pytest.raises(ValueError, match=r"U\+0000 without a name\) at index 0 .*, nor are 1 other characters"):
+        encode("\0aé", {"a": 0})
+    assert encode("", {}).shape == (0,)

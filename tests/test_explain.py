@@ -12,6 +12,7 @@ from grader.explain import (
     assert_array,
     assert_close,
     assert_dict,
+    assert_drawn,
     assert_finite,
     assert_list,
     assert_scalar,
@@ -22,6 +23,7 @@ from grader.explain import (
     unchanged,
     unpack,
 )
+from grader.explain.drawn import ALARM, allowed, explains
 from grader.strategies import arrays, seeds
 
 E = np.arange(1.0, 13).reshape(3, 4) / 7
@@ -372,3 +374,39 @@ class TestUnchanged:
 def test_describe_uses_the_right_article():
     assert describe(object()) == "an object"
     assert describe(i for i in ()) == "a generator"
+
+
+P = np.array([0.5, 0.25, 0.0, 0.25])
+
+
+@given(seed=seeds(), p=st.lists(st.integers(0, 5), min_size=1, max_size=6).filter(any))
+def test_draws_from_a_distribution_are_taken_for_such(seed, p):
+    p = np.array(p) / sum(p)
+    assert_drawn(np.random.default_rng(seed).choice(p.size, 300, p=p), p, n=300, what="draws")
+
+
+def test_other_draws_are_refused_and_what_explains_them_is_named():
+    uniform = np.arange(400) % 2
+    related = {"draws that are nearly so": [0.6, 0.4, 0, 0], "draws that are uniform": [0.5, 0.5, 0, 0]}
+    text = message_of(assert_drawn, uniform, P, n=400, what="draws", related=related, given={"p": P})
+    assert text.startswith("draws: the frequencies are off.")
+    assert "frequencies of the 400 draws  [0.5 0.5   0   0]" in text
+    assert "They look like draws that are uniform." in text
+    assert "index 2 was drawn, which has probability 0" in message_of(
+        assert_drawn, np.array([0, 2, 0]), P, n=3, what="draws"
+    )
+    assert "holds the index 4; expected are 0 to 3" in message_of(assert_drawn, np.array([0, 4]), P, n=2, what="draws")
+    assert "wrong shape" in message_of(assert_drawn, np.array([0, 1]), P, n=3, what="draws")
+    assert "wrong dtype float64" in message_of(assert_drawn, np.zeros(3), P, n=3, what="draws")
+
+
+def test_the_bound_is_that_of_the_multinomial():
+    for K in (2, 3, 9):
+        t = allowed(K)
+        bound = np.exp(-t) * (np.e * t / (K - 1)) ** (K - 1)
+        assert bound == pytest.approx(ALARM, rel=1e-3)
+        assert t > K - 1
+    assert explains(np.array([0.0, 1.0]), np.array([0.0, 50.0]))
+    # two outcomes: the chance of 100 heads in 100 fair throws is 2⁻¹⁰⁰, of 50 it is nothing to speak of
+    assert not explains(np.array([0.5, 0.5]), np.array([100.0, 0.0]))
+    assert explains(np.array([0.5, 0.5]), np.array([60.0, 40.0]))

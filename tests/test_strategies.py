@@ -361,3 +361,47 @@ def test_failing_layers_print_as_one_line(strategy, text):
     line = next(line for line in falsify(strategy).splitlines() if "case=" in line)
     assert text in line
     assert len(line) < 110
+
+
+@given(case=gs.steps(gates=4), plain=gs.steps(min_side=2))
+def test_a_step_has_unequal_axes_and_one_dtype(case, plain):
+    (N, K), m = case.x.shape, case.h_prev.shape[1]
+    assert case.sizes == {"N": N, "K": K, "m": m}
+    assert len({N, K, m}) == 3
+    assert {name: array.shape for name, array in case.params.items()} == {
+        "U": (K, 4 * m),
+        "W": (m, 4 * m),
+        "b": (4 * m,),
+    }
+    assert case.h_prev.shape == case.c_prev.shape == case.dh.shape == case.dc.shape
+    assert {array.dtype for array in (case.x, case.dh, case.c_prev, *case.params.values())} == {case.x.dtype}
+    assert case.astype(np.float64).params["U"].dtype == np.float64
+    assert set(case.given) == {"x", "h_prev", "U", "W", "b"}
+    assert plain.params["U"].shape[1] == plain.h_prev.shape[1] >= 2
+
+
+@given(case=gs.readings(max_side=6), one=gs.readings(T=1, dtypes=[np.float32]))
+def test_a_reading_has_unequal_axes_and_one_hot_rows(case, one):
+    assert len({case.T, case.K, case.h0.size}) == 3
+    assert case.sizes == {"T": case.T, "K": case.K, "m": case.h0.size}
+    assert case.X.shape == case.Y.shape == (case.T, case.K)
+    np.testing.assert_array_equal(case.X.argmax(axis=1), case.indices)
+    np.testing.assert_array_equal(case.Y.argmax(axis=1), case.targets)
+    assert one.T == 1
+    assert one.X.dtype == one.h0.dtype == one.copies()["V"].dtype == np.float32
+    assert "the indices in X" in case.given
+
+
+@given(lesson=gs.lessons(seq_lengths=(1, 3)))
+def test_a_lesson_has_all_its_characters_and_two_windows_or_more(lesson):
+    L = lesson.seq_length
+    assert set(lesson.text) == set("abc")
+    assert lesson.n_windows in (2, 3)
+    assert lesson.n_windows * L + 1 <= len(lesson.text) < (lesson.n_windows + 1) * L + 1
+    assert set(lesson.given) == {"text", "seq_length"}
+
+
+def test_recurrent_cases_print_as_one_line():
+    assert "Step(N=1, K=2, m=3, dtype=float64, seed=0)" in falsify(gs.steps())
+    assert "Reading(T=2, K=3, m=4, dtype=float64, seed=0)" in falsify(gs.readings())
+    assert "dtype=float64, seed=0)" in falsify(gs.lessons())

@@ -4,6 +4,7 @@
     assert_close       and its values, held against an oracle
     assert_scalar      a number
     assert_finite      no nan, no inf
+    assert_drawn       random indices, held against their distribution
     unpack             the parts of a tuple
     assert_list        a list of some length
     numbers            a list of numbers, as a vector
@@ -16,6 +17,7 @@ that belongs to the submission: a value of unknown type is named and refused.
 """
 
 from grader.explain.asserts import assert_array, assert_close, assert_finite, assert_scalar
+from grader.explain.drawn import assert_drawn
 from grader.explain.message import Mismatch
 from grader.explain.structure import assert_dict, assert_list, assert_unchanged, numbers, unchanged, unpack
 from grader.explain.tolerances import EPSILON_RTOL, NUMERICAL_RTOL, TOLERANCES, Tolerance
@@ -30,6 +32,7 @@ __all__ = [
     "assert_array",
     "assert_close",
     "assert_dict",
+    "assert_drawn",
     "assert_finite",
     "assert_list",
     "assert_scalar",

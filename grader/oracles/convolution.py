@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from grader.oracles.layer import Layer, softmax, tensor
+from grader.oracles.layer import Layer, softmax
+from grader.oracles.tensors import tensor
 from grader.strategies import ConvNetwork, Residual
 
 Params = dict[str, Tensor]

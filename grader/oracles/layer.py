@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from grader.explain import assert_close, unchanged, unpack
 from grader.gradients import assert_gradients
+from grader.oracles.tensors import tensor
 
 Array = NDArray[Any]
 Cache = tuple[list[Any], dict[str, Any]]
@@ -33,11 +34,6 @@ class LayerCase(Protocol):
     def given(self) -> Mapping[str, object]: ...
     @property
     def sizes(self) -> Mapping[str, int]: ...
-
-
-def tensor(array: object) -> torch.Tensor:
-    """A tensor of its own with the numbers of an array, in the same precision."""
-    return torch.from_numpy(np.array(array, order="C"))
 
 
 def softmax(S: Array) -> Array:

@@ -18,6 +18,9 @@ No strategy depends on what a submission returned.
     convolutions, transposed_convolutions → Convolution in one or two dimensions, with the upstream gradient
     poolings → Pooling, patched                         images for windows to go over, and to be cut into patches
     conv_networks → ConvNetwork, residuals → Residual   a ConvNet and its data, a residual block
+    steps → Step                                        one step of a recurrent cell with its upstream gradients
+    readings → Reading                                  a recurrent network with characters to read
+    lessons → Lesson                                    a recurrent network with a text to be trained on
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -49,6 +52,7 @@ from grader.strategies.linear import (
     lams,
 )
 from grader.strategies.nets import TwoLayer, two_layer
+from grader.strategies.sequences import Lesson, Reading, Step, lessons, readings, steps
 
 __all__ = [
     "FLOATS",
@@ -60,11 +64,14 @@ __all__ = [
     "Descent",
     "Features",
     "Images",
+    "Lesson",
     "Network",
     "Operands",
     "Pooling",
+    "Reading",
     "Reduction",
     "Residual",
+    "Step",
     "TwoLayer",
     "affine",
     "arrays",
@@ -79,6 +86,7 @@ __all__ = [
     "images",
     "labels",
     "lams",
+    "lessons",
     "matrices",
     "networks",
     "one_hot",
@@ -86,12 +94,14 @@ __all__ = [
     "patched",
     "poolings",
     "products",
+    "readings",
     "reductions",
     "residuals",
     "rngs",
     "seeds",
     "shapes",
     "sides",
+    "steps",
     "transposed_convolutions",
     "two_layer",
 ]

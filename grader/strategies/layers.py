@@ -255,6 +255,10 @@ class Descent(Compact):
         """For `explain`: the inputs to show."""
         return {"the first w": self.w, "the first dw": self.g, "eta": self.eta}
 
+    def astype(self, dtype: DTypeLike) -> Descent:
+        """The same way in another precision."""
+        return replace(self, **{name: getattr(self, name).astype(dtype) for name in ("w", "g", "A")})
+
     def __repr__(self) -> str:
         return f"Descent(D={self.w.size}, dtype={self.w.dtype.name}, eta={self.eta}, seed={self.seed})"
 
