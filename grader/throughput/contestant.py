@@ -1,0 +1,98 @@
+"""A kernel in a worker of its own, with memory that it shares with us."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grader.device import Arena, Device
+from grader.remote import Session
+from grader.throughput.kernel import Kernel, prelude
+from grader.throughput.layout import Layout
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One run of all calls: seconds by our clock, and processor seconds of the worker (None where unknown)."""
+
+    seconds: float
+    computed: float | None
+
+
+class Contestant:
+    """A kernel, ready to be told to go.
+
+    Args:
+        size: bytes of its arena.
+        forbidden: operations of the library that it must do without.
+        interpreted: run Triton's kernels by its interpreter.
+
+    Attributes:
+        arena: what it shares with us.
+        extra: bytes of main memory that it has taken on top of what it had before its first call; None if unknown.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        device: Device,
+        size: int,
+        *,
+        forbidden: tuple[str, ...] = (),
+        interpreted: bool = False,
+    ) -> None:
+        self.kernel, self._device = kernel, device
+        self.arena: Arena = device.arena(size)
+        cells = (prelude(forbidden, interpreted=interpreted), *kernel.cells)
+        self._session = Session(
+            kernel.module,
+            cells,
+            kernel.bounded(device.name, size),
+            lambda limits, cells: kernel.start(limits, cells, self.arena.descriptor),
+        )
+        self._before: int | None = None
+
+    def arrange(self, layout: Layout) -> None:
+        """Get the calls ready.
+
+        Raises: what `Session.request` does; MissingName, if the module has no such function.
+        """
+        getattr(self._session.module, self.kernel.name)
+        self._session.request("arrange", (self.kernel.name,), (self._device.name, self.arena.grant, layout.slots()))
+        if self._before is None:
+            self._before = self._session.process.peak_bytes()
+
+    def fill(self, image: torch.Tensor) -> None:
+        """Overwrite the arena from its start."""
+        self.arena.memory[: len(image)].copy_(image)
+        self._device.synchronise()
+
+    def go(self, count: int) -> Turn:
+        """Have the first so many calls made; raises what `Session.request` does."""
+        process = self._session.process
+        computed, began = process.cpu_seconds(), time.perf_counter()
+        self._session.request("go", (count,))
+        seconds, after = time.perf_counter() - began, process.cpu_seconds()
+        return Turn(seconds=seconds, computed=None if computed is None or after is None else after - computed)
+
+    def audit(self, count: int) -> list[str]:
+        """The operations that the calls come down to, as the worker tells."""
+        found = self._session.request("audit", (count,))
+        return [name for name in found if type(name) is str] if isinstance(found, list) else []
+
+    def computed(self) -> float | None:
+        """Processor seconds of the worker so far."""
+        return self._session.process.cpu_seconds()
+
+    @property
+    def extra(self) -> int | None:
+        peak = self._session.process.peak_bytes()
+        return None if peak is None or self._before is None else max(0, peak - self._before)
+
+    def close(self) -> None:
+        self._session.close()
+        self.arena.close()

@@ -1,0 +1,217 @@
+"""Measures a kernel: cases one after the other, nothing else measured on the machine meanwhile."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from grader.device import DEVICES, Device
+from grader.throughput.case import Case
+from grader.throughput.contestant import Contestant
+from grader.throughput.curve import Curve
+from grader.throughput.errors import Refused, Unmeasured
+from grader.throughput.kernel import Kernel, reference, unreachable
+from grader.throughput.layout import Layout, largest
+from grader.throughput.match import Match, Round
+from grader.throughput.result import Measurement, Speed
+from grader.throughput.roofline import IMPOSSIBLE, calibrate, raised
+from grader.throughput.statistics import Rules, enough, estimate
+
+REFERENCE_SECONDS = 1e-3  # of one call, at least: the batch grows until the library takes so long
+COMPILED = ("Torch-Compiled", "CompiledFunction", "TorchDynamo", "[Ii]nductor")
+MEMORY = 4  # an arena takes at most this part of the device's memory
+
+
+def measure(
+    kernel: Kernel,
+    cases: Sequence[Case],
+    *,
+    device: str = "cpu",
+    curve: Curve | None = None,
+    own_work: Sequence[str] | None = None,
+    memory: float | None = None,
+    rules: Rules = Rules(),
+) -> Measurement:
+    """How fast a kernel is.
+
+    Args:
+        cases: of one operation.
+        device: "cpu" or "cuda".
+        curve: what speeds earn.
+        own_work: regular expressions for operations of the library that the kernel must do without; those that do the
+            whole of it, if not given.
+        memory: times the bytes of inputs and output, which is the most that one call may take on top of them.
+
+    Raises:
+        Refused: it has no speed.
+        Unmeasured: there is no such device, a worker cannot reach it, or the machine is too busy.
+        What `grader.remote.Session.request` raises: exceptions of the kernel, and the end of its process.
+    """
+    where = DEVICES[device]
+    require(device, kernel)
+    size = min(rules.arena, where.memory_bytes() // MEMORY)
+    forbidden = tuple(cases[0].own_work if own_work is None else own_work)
+    with alone(), closing(Contestant(kernel, where, size, forbidden=forbidden)) as own:
+        with closing(Contestant(reference(cases[0], kernel), where, size)) as library:
+            speeds = [_Case(own, library, case, where, size, rules, forbidden, memory).run(curve) for case in cases]
+    return Measurement(kernel=kernel.name, device=where.label(), speeds=tuple(speeds), curve=curve)
+
+
+def require(device: str, kernel: Kernel) -> None:
+    """Raises: Unmeasured, if the kernel cannot run on such a device here; says why."""
+    if reason := DEVICES[device].missing() or unreachable(device, kernel.start):
+        raise Unmeasured(f"{kernel.name} is measured on {device}: {reason}.")
+
+
+class _Case:
+    """One case, from its first call to its speed."""
+
+    def __init__(
+        self,
+        kernel: Contestant,
+        library: Contestant,
+        case: Case,
+        device: Device,
+        size: int,
+        rules: Rules,
+        forbidden: tuple[str, ...],
+        memory: float | None,
+    ) -> None:
+        self._kernel, self._library, self._device, self._size, self._rules = kernel, library, device, size, rules
+        self._forbidden, self._memory = forbidden, memory
+        self._case = self._scaled(case)
+
+    def run(self, curve: Curve | None) -> Speed:
+        match = self._match(1)
+        match.round("before it is timed")
+        match.refuse_writes_around("before it is timed")
+        refuse_operations(match.audit(), self._forbidden, self._kernel.kernel.name)
+        first = match.warm_up()
+        match = self._match(self._calls(first))
+        self._warm_up(match)
+        rounds = self._rounds(match, curve.low if curve else 0.0)
+        return self._speed(rounds)
+
+    def _match(self, count: int) -> Match:
+        return Match(self._kernel, self._library, self._case, count, self._device)
+
+    def _scaled(self, case: Case) -> Case:
+        """With a batch for which the library takes long enough."""
+        while Layout(case.batched(2), 1).size <= self._size and self._alone(case) < REFERENCE_SECONDS:
+            case = case.batched(2)
+        return case
+
+    def _alone(self, case: Case) -> float:
+        """Seconds of one call of the library's operation."""
+        layout = Layout(case, 1)
+        self._library.arrange(layout)
+        return min(self._library.go(1).seconds for _ in range(5))
+
+    def _calls(self, one: Round) -> int:
+        """How many calls a round has: long enough for the clock, too many inputs for the cache, and no longer."""
+        rules, inputs = self._rules, Layout(self._case, 1).outputs_from
+        wanted = max(
+            math.ceil(rules.round_seconds / one.library), math.ceil(rules.caches * self._device.cache_bytes() / inputs)
+        )
+        patience = min(rules.case_seconds / rules.rounds[0], self._kernel.kernel.limits.call_seconds / 2)
+        affordable = max(1, int(patience / (one.library + one.kernel) / 2))  # the other half verifies
+        return min(wanted, affordable, largest(self._case, self._size))
+
+    def _warm_up(self, match: Match) -> None:
+        heat = {"kernel": 0.0, "library": 0.0}
+        for number in range(self._rules.rounds[1]):
+            if number >= self._rules.warm_up and min(heat.values()) >= self._rules.warm_up_seconds:
+                return
+            found = match.warm_up()
+            heat["kernel"] += found.kernel * match.count
+            heat["library"] += found.library * match.count
+
+    def _rounds(self, match: Match, hopeless: float) -> list[Round]:
+        rounds: list[Round] = []
+        began, spoilt, full_speed = time.monotonic(), 0, None
+        while not enough([found.ratio for found in rounds], time.monotonic() - began, self._rules, hopeless):
+            found = match.round(f"in timed round {len(rounds) + 1}")
+            full_speed = full_speed or found.clock
+            if slowed(found.clock, full_speed, self._rules):
+                spoilt += 1
+                if spoilt > self._rules.spoilt:
+                    raise Unmeasured(f"{self._name}: the GPU keeps lowering its clock, so nothing can be concluded.")
+                continue
+            rounds.append(found)
+        return rounds
+
+    def _speed(self, rounds: list[Round]) -> Speed:
+        found = estimate([entry.ratio for entry in rounds])
+        if found.width > self._rules.unsure:
+            raise Unmeasured(
+                f"{self._name}: the ratio lies between {found.low:.2f} and {found.high:.2f} after {found.rounds} rounds. "
+                "This machine is too busy to say more."
+            )
+        speed = Speed(
+            case=self._case,
+            estimate=found,
+            seconds=statistics.median(entry.kernel for entry in rounds),
+            library=statistics.median(entry.library for entry in rounds),
+            roofline=raised(
+                calibrate(self._device.name, self._case.dtype), self._case, min(entry.library for entry in rounds)
+            ),
+            extra=self._kernel.extra,
+        )
+        refuse_impossible(self._name, speed)
+        refuse_memory(self._name, speed, self._memory)
+        return speed
+
+    @property
+    def _name(self) -> str:
+        return f"{self._kernel.kernel.name} for {self._case.label}"
+
+
+def slowed(clock: float | None, first: float | None, rules: Rules) -> bool:
+    """Whether the device runs clearly slower than at first."""
+    return clock is not None and first is not None and clock < rules.slowed * first
+
+
+def refuse_operations(seen: Sequence[str], forbidden: Sequence[str], name: str) -> None:
+    """Raises: Refused, if the kernel came down to an operation of the library that does its work; names it."""
+    wanted = re.compile("|".join((*forbidden, *COMPILED)))
+    if found := sorted({operation for operation in seen if wanted.search(operation)}):
+        raise Refused(f"{name} calls {', '.join(found[:3])} of the library: this task asks for a kernel of your own.")
+
+
+def refuse_impossible(name: str, speed: Speed) -> None:
+    """Raises: Refused, if no kernel can be so fast on this machine."""
+    least = speed.roofline.seconds(speed.case)
+    if speed.seconds < IMPOSSIBLE * least:
+        raise Refused(
+            f"{name} took {speed.seconds * 1e3:.3f} ms, but this machine needs {least * 1e3:.3f} ms at least. A person "
+            "should look at how it was done."
+        )
+
+
+def refuse_memory(name: str, speed: Speed, allowed: float | None) -> None:
+    """Raises: Refused, if the kernel took more than `allowed` times the bytes of inputs and output on top of them."""
+    if speed.extra is not None and allowed is not None and speed.extra > allowed * speed.case.bytes:
+        raise Refused(
+            f"{name} took {speed.extra / 1e6:.0f} MB on top of inputs and output; expected at most {allowed:g} times their "
+            f"{speed.case.bytes / 1e6:.0f} MB. Work block by block."
+        )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within: no other process of this user measures on this machine."""
+    try:
+        from filelock import FileLock
+    except ImportError:  # a bare machine
+        yield
+        return
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    with FileLock(Path(tempfile.gettempdir()) / f"grader-throughput-{user}.lock"):
+        yield
