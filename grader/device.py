@@ -66,6 +66,15 @@ class Device(Protocol):
     def synchronise(self) -> None:
         """Wait for all work of this process."""
 
+    def seconds(self, elapsed: float, computed: float | None, waited: float | None) -> float:
+        """What a turn of a worker took.
+
+        Args:
+            elapsed: by our clock.
+            computed: processor seconds of all its threads; None where unknown.
+            waited: seconds in which it could have computed, but others had the processor; likewise.
+        """
+
     def cache_bytes(self) -> int:
         """Of the last level of its cache."""
 
@@ -102,6 +111,11 @@ class CPU:
 
     def synchronise(self) -> None:
         """Nothing is left to wait for."""
+
+    def seconds(self, elapsed: float, computed: float | None, waited: float | None) -> float:
+        """Without the time that it had to wait for others, so that a busy machine is to nobody's loss; and no less than
+        all its threads computed, so that a second one gains nothing."""
+        return elapsed if computed is None or waited is None else max(computed, elapsed - waited)
 
     def cache_bytes(self) -> int:
         sizes = [path.read_text("ascii").strip() for path in CACHES.glob("index*/size")]
@@ -151,6 +165,10 @@ class CUDA:
         import torch
 
         torch.cuda.synchronize()
+
+    def seconds(self, elapsed: float, computed: float | None, waited: float | None) -> float:
+        """The GPU works on while its process waits for a processor."""
+        return elapsed
 
     def cache_bytes(self) -> int:
         import torch

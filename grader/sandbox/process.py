@@ -65,6 +65,9 @@ class Process(Protocol):
     def cpu_seconds(self) -> float | None:
         """Processor time that the process has used; None where the system does not tell."""
 
+    def waited_seconds(self) -> float | None:
+        """Time in which its first thread could have computed, but others had the processor; likewise."""
+
     def peak_bytes(self) -> int | None:
         """The most memory that it has had; likewise."""
 
@@ -102,6 +105,9 @@ class Spawned:
 
     def cpu_seconds(self) -> float | None:
         return _cpu_seconds(self._process.pid)
+
+    def waited_seconds(self) -> float | None:
+        return _waited_seconds(self._process.pid)
 
     def peak_bytes(self) -> int | None:
         return _peak_bytes(self._process.pid)
@@ -150,6 +156,9 @@ class Forked:
 
     def cpu_seconds(self) -> float | None:
         return _cpu_seconds(self._pid)
+
+    def waited_seconds(self) -> float | None:
+        return _waited_seconds(self._pid)
 
     def peak_bytes(self) -> int | None:
         return _peak_bytes(self._pid)
@@ -308,6 +317,14 @@ def _cpu_seconds(pid: int) -> float | None:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except (OSError, AttributeError):
         return None
+
+
+def _waited_seconds(pid: int) -> float | None:
+    try:
+        computed, waited, _ = Path(f"/proc/{pid}/schedstat").read_text("ascii").split()
+    except (OSError, ValueError):
+        return None
+    return int(waited) * 1e-9 if int(computed) else None  # a kernel that does not count says 0 of both
 
 
 def _peak_bytes(pid: int) -> int | None:

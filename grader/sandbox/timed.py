@@ -41,14 +41,14 @@ class Calls:
             for inputs, options, outputs in slots
         ]
 
-    def run(self, count: int) -> None:
-        """Make the first so many calls, and wait until their work is done."""
-        for inputs, named in self._calls[:count]:
+    def run(self, first: int, end: int) -> None:
+        """Make the calls from the first up to the end, which is not made, and wait until their work is done."""
+        for inputs, named in self._calls[first:end]:
             self._function(*inputs, **named)
         self._device.synchronise()
 
-    def audit(self, count: int) -> list[str]:
-        """Make them, and tell the operations and the kernels of a GPU that they come down to, in any thread."""
+    def audit(self) -> list[str]:
+        """Make the first, and tell the operations and the kernels of a GPU that it comes down to, in any thread."""
         import torch
         from torch.profiler import ProfilerActivity, profile
         from torch.utils._python_dispatch import TorchDispatchMode
@@ -63,9 +63,9 @@ class Calls:
         everywhere = torch.profiler._ExperimentalConfig(profile_all_threads=True)  # type: ignore[attr-defined]
         activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (self._device.name == "cuda")
         with profile(activities=activities, experimental_config=everywhere) as found:
-            self.run(count)
+            self.run(0, 1)
         with Listener():
-            self.run(count)
+            self.run(0, 1)
         return sorted(seen | {str(event.key) for event in found.key_averages()})
 
 

@@ -10,8 +10,8 @@ arguments, by place and by name:
     ["get", id, [target, name], [], {}]   ["set", id, [target, name], [value], {}]
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
     ["arrange", id, [name], [device, grant, slots], {}]   what calls of a function are to be timed (see `timed`);
-    ["go", id, [n], [], {}]                     make the first n of them;
-    ["audit", id, [n], [], {}]                  likewise -> the operations that they come down to
+    ["go", id, [first, end], [], {}]            make these of them;
+    ["audit", id, [], [], {}]                   make the first -> the operations that it comes down to
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
     ["ahead", id, [n, kept], [], {}]            nor has this: the next n requests are answered one after the other
@@ -150,11 +150,11 @@ class Worker:
 
         self._timed = Calls(getattr(self._module, name), self._shared, *args)
 
-    def _go(self, count: int, args: list[Any], kwargs: dict[str, Any]) -> None:
-        self._timed.run(count)
+    def _go(self, first: int, end: int, args: list[Any], kwargs: dict[str, Any]) -> None:
+        self._timed.run(first, end)
 
-    def _audit(self, count: int, args: list[Any], kwargs: dict[str, Any]) -> list[str]:
-        found: list[str] = self._timed.audit(count)
+    def _audit(self, args: list[Any], kwargs: dict[str, Any]) -> list[str]:
+        found: list[str] = self._timed.audit()
         return found
 
     def _target(self, target: int | list[Any]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grader.device import Arena, Device
@@ -13,14 +12,6 @@ from grader.throughput.layout import Layout
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    """One run of all calls: seconds by our clock, and processor seconds of the worker (None where unknown)."""
-
-    seconds: float
-    computed: float | None
 
 
 class Contestant:
@@ -71,17 +62,19 @@ class Contestant:
         self.arena.memory[: len(image)].copy_(image)
         self._device.synchronise()
 
-    def go(self, count: int) -> Turn:
-        """Have the first so many calls made; raises what `Session.request` does."""
+    def go(self, first: int, end: int) -> float:
+        """Have these calls made; returns seconds, see `Device.seconds`. Raises what `Session.request` does."""
         process = self._session.process
-        computed, began = process.cpu_seconds(), time.perf_counter()
-        self._session.request("go", (count,))
-        seconds, after = time.perf_counter() - began, process.cpu_seconds()
-        return Turn(seconds=seconds, computed=None if computed is None or after is None else after - computed)
+        computed, waited, began = process.cpu_seconds(), process.waited_seconds(), time.perf_counter()
+        self._session.request("go", (first, end))
+        elapsed = time.perf_counter() - began
+        return self._device.seconds(
+            elapsed, since(computed, process.cpu_seconds()), since(waited, process.waited_seconds())
+        )
 
-    def audit(self, count: int) -> list[str]:
-        """The operations that the calls come down to, as the worker tells."""
-        found = self._session.request("audit", (count,))
+    def audit(self) -> list[str]:
+        """The operations that a call comes down to, as the worker tells."""
+        found = self._session.request("audit", ())
         return [name for name in found if type(name) is str] if isinstance(found, list) else []
 
     def computed(self) -> float | None:
@@ -96,3 +89,8 @@ class Contestant:
     def close(self) -> None:
         self._session.close()
         self.arena.close()
+
+
+def since(before: float | None, after: float | None) -> float | None:
+    """How much a clock went on; None where there is none."""
+    return None if before is None or after is None else after - before

@@ -1,24 +1,28 @@
-"""A kernel and the library's operation on one case: rounds, turns, and what is verified of them."""
+"""A kernel and the library's operation on one case: rounds, and what is verified of them."""
 
 from __future__ import annotations
 
+import itertools
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grader.device import Device
+from grader.machine import worker_count
 from grader.throughput.case import Case
-from grader.throughput.contestant import Contestant, Turn
+from grader.throughput.contestant import Contestant, since
 from grader.throughput.errors import Refused
 from grader.throughput.layout import NAN, Layout
+from grader.throughput.roofline import one_thread
 from grader.throughput.tolerance import Band, Errors, band, errors
 
 if TYPE_CHECKING:
     import torch
 
+PIECES = 8  # of a round
 SCALES = (0.5, 2.0)  # of inputs
-THREADS = 1.15  # processor seconds a second, in one's own turn
-IDLE = 0.1  # likewise, in the other's
+IDLE = 0.1  # processor seconds a second that a kernel may use in the other's turn
 SLACK = 0.02  # processor seconds that are not worth a word
 _random = secrets.SystemRandom()
 
@@ -39,21 +43,21 @@ class Round:
 class Match:
     """Two workers and the calls that both make.
 
-    Args:
-        own: whether the memory around the tensors is looked at as well.
+    Attributes:
+        count: of the calls of one turn.
     """
 
     def __init__(self, kernel: Contestant, library: Contestant, case: Case, count: int, device: Device) -> None:
         import torch
 
-        self.case, self._device, self._layout = case, device, Layout(case, count)
-        self._kernel, self._library = kernel, library
+        self.case, self.count, self._device, self._layout = case, count, device, Layout(case, count)
+        self._kernel, self._library = self._both = kernel, library
         self._image = torch.full((self._layout.size,), NAN, dtype=torch.uint8, device=device.name)
         for contestant in (kernel, library):
             contestant.arrange(self._layout)
 
     def round(self, when: str) -> Round:
-        """One round: fresh inputs, both turns in random order, everything verified.
+        """One round: fresh inputs, the calls piece by piece by both in random order, everything verified.
 
         Args:
             when: it takes place, for messages.
@@ -61,33 +65,36 @@ class Match:
         Raises: Refused; what `Contestant.go` does.
         """
         self._draw()
-        clock, turns, outputs = self._device.clock(), {}, {}
-        for contestant in _random.sample((self._kernel, self._library), 2):
-            idle = self._kernel.computed()
+        clock = self._device.clock()
+        for contestant in self._both:
             contestant.fill(self._image)
-            turns[contestant], outputs[contestant] = self._turn(contestant)
-            if contestant is self._library:
-                refuse_work_out_of_turn(idle, self._kernel.computed(), turns[contestant].seconds)
-        refuse_threads(turns[self._kernel], self._device.name)
+        took, outputs = dict.fromkeys(self._both, 0.0), {contestant: {} for contestant in self._both}
+        out_of_turn = 0.0
+        for first, end in pieces(self.count):
+            for contestant in _random.sample(self._both, 2):
+                before = self._kernel.computed()
+                took[contestant] += contestant.go(first, end)
+                if contestant is self._library:
+                    out_of_turn += since(before, self._kernel.computed()) or 0.0
+                outputs[contestant] |= self._taken(contestant, first, end)
+        refuse_work_out_of_turn(out_of_turn, took[self._library])
         self._refuse_changed_inputs(when)
         self._verify(outputs[self._kernel], outputs[self._library], when)
-        count = self._layout.count
-        return Round(
-            library=turns[self._library].seconds / count, kernel=turns[self._kernel].seconds / count, clock=clock
-        )
+        library, kernel = (took[contestant] / self.count for contestant in (self._library, self._kernel))
+        return Round(library=library, kernel=kernel, clock=clock)
 
     def warm_up(self) -> Round:
         """The same without a look at what comes out: inputs are those of before."""
         turns = []
         for contestant in (self._library, self._kernel):
             contestant.fill(self._image)
-            turns.append(contestant.go(self._layout.count).seconds / self._layout.count)
+            turns.append(contestant.go(0, self.count) / self.count)
         return Round(library=turns[0], kernel=turns[1], clock=None)
 
     def audit(self) -> list[str]:
         """The operations that one call comes down to."""
         self._kernel.fill(self._image)
-        return self._kernel.audit(1)
+        return self._kernel.audit()
 
     def refuse_writes_around(self, when: str) -> None:
         """After a round: nothing but the outputs has changed.
@@ -96,7 +103,7 @@ class Match:
         """
         now, sent = self._kernel.arena.memory[: self._layout.size].clone(), self._image.clone()
         for memory in (now, sent):
-            for call in range(self._layout.count):
+            for call in range(self.count):
                 self._layout.output(memory, call).zero_()
         if not bool((now == sent).all()):
             raise Refused(f"{self._name} {when} writes beside its output: is every store masked at the edges?")
@@ -110,15 +117,14 @@ class Match:
         import torch
 
         generator = torch.Generator(self._device.name)
-        for call in range(self._layout.count):
+        for call in range(self.count):
             generator.manual_seed(secrets.randbits(63))
             self.case.fill(self._layout.inputs(self._image, call), generator, _random.uniform(*SCALES))
 
-    def _turn(self, contestant: Contestant) -> tuple[Turn, dict[int, torch.Tensor]]:
-        """Go, and take the outputs at once, in an order that nobody can foresee: late work comes too late."""
-        turn = contestant.go(self._layout.count)
-        order = _random.sample(range(self._layout.count), self._layout.count)
-        return turn, {call: self._layout.output(contestant.arena.memory, call).clone() for call in order}
+    def _taken(self, contestant: Contestant, first: int, end: int) -> dict[int, torch.Tensor]:
+        """The outputs of these calls, taken in an order that nobody can foresee: late work comes too late."""
+        order = _random.sample(range(first, end), end - first)
+        return {call: self._layout.output(contestant.arena.memory, call).clone() for call in order}
 
     def _refuse_changed_inputs(self, when: str) -> None:
         end = self._layout.outputs_from
@@ -126,12 +132,12 @@ class Match:
             raise Refused(f"{self._name} {when} changes its inputs, or what lies beside them; it may only read them.")
 
     def _verify(self, outputs: dict[int, torch.Tensor], library: dict[int, torch.Tensor], when: str) -> None:
-        found: list[Errors] = []
-        known: list[Errors] = []
-        for call in range(self._layout.count):
+        def judged(call: int) -> tuple[Errors, Errors]:
             expected = self.case.expected(self._layout.inputs(self._image, call))
-            found.append(errors(outputs[call], expected))
-            known.append(errors(library[call], expected))
+            return errors(outputs[call], expected), errors(library[call], expected)
+
+        with one_thread(), ThreadPoolExecutor(worker_count()) as threads:  # the workers are idle
+            found, known = zip(*threads.map(judged, range(self.count)), strict=True)
         allowed = band(known, self.case.dtype)
         for call, wrong in enumerate(found):
             if place := allowed.first_outside(wrong):
@@ -150,23 +156,16 @@ class Match:
         )
 
 
-def refuse_threads(turn: Turn, device: str) -> None:
-    """Raises: Refused, if more than one processor was at work in the kernel's own turn."""
-    if device != "cpu" or turn.computed is None:
-        return
-    if turn.computed > THREADS * turn.seconds + SLACK:
-        raise Refused(
-            f"The kernel kept {turn.computed / turn.seconds:.1f} processors busy. It has one thread, as the library's "
-            "operation has that it is compared with: leave the number of threads alone, and start none."
-        )
+def pieces(count: int) -> list[tuple[int, int]]:
+    """The calls of a round in a few pieces, between which both take turns: what else the machine does meets both."""
+    edges = [count * number // PIECES for number in range(PIECES + 1)]
+    return [(first, end) for first, end in itertools.pairwise(edges) if first < end]
 
 
-def refuse_work_out_of_turn(before: float | None, after: float | None, seconds: float) -> None:
+def refuse_work_out_of_turn(computed: float, seconds: float) -> None:
     """Raises: Refused, if the kernel's process computed while the library's operation was measured."""
-    if before is None or after is None:
-        return
-    if after - before > IDLE * seconds + SLACK:
+    if computed > IDLE * seconds + SLACK:
         raise Refused(
-            f"The kernel's process computed for {after - before:.2f} s while the library's operation was measured, and "
-            "so slowed it down. All work has to be done when the function returns."
+            f"The kernel's process computed for {computed:.2f} s while the library's operation was measured, and so slowed "
+            "it down. All work has to be done when the function returns."
         )

@@ -112,13 +112,13 @@ class _Case:
         """Seconds of one call of the library's operation."""
         layout = Layout(case, 1)
         self._library.arrange(layout)
-        return min(self._library.go(1).seconds for _ in range(5))
+        return min(self._library.go(0, 1) for _ in range(5))
 
     def _calls(self, one: Round) -> int:
         """How many calls a round has: long enough for the clock, too many inputs for the cache, and no longer."""
-        rules, inputs = self._rules, Layout(self._case, 1).outputs_from
+        rules, size = self._rules, Layout(self._case, 1).size
         wanted = max(
-            math.ceil(rules.round_seconds / one.library), math.ceil(rules.caches * self._device.cache_bytes() / inputs)
+            math.ceil(rules.round_seconds / one.library), math.ceil(rules.caches * self._device.cache_bytes() / size)
         )
         patience = min(rules.case_seconds / rules.rounds[0], self._kernel.kernel.limits.call_seconds / 2)
         affordable = max(1, int(patience / (one.library + one.kernel) / 2))  # the other half verifies

@@ -21,7 +21,7 @@ class Rules:
         case_seconds: after which a case ends, however unsure.
         precision: half the width of the interval that is good enough, relative.
         unsure: likewise, beyond which nothing is concluded.
-        caches: the inputs of one round are so many times as large as the last-level cache.
+        caches: the tensors of one round are so many times as large as the last-level cache.
         arena: bytes of shared memory.
         slowed: below this part of the device's first clock a round does not count; at most `spoilt` may be so.
     """

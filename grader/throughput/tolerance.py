@@ -6,6 +6,7 @@ against that of the right slice, and its largest entry against the largest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def errors(output: torch.Tensor, expected: torch.Tensor) -> Errors:
     )
 
 
-def band(library: list[Errors], dtype: str) -> Band:
+def band(library: Sequence[Errors], dtype: str) -> Band:
     """What is allowed where the library's own operation was so wrong."""
     l2 = max(float(found.l2.max()) for found in library)
     largest = max(float(found.largest.max()) for found in library)
