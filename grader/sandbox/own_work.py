@@ -10,6 +10,7 @@ import ctypes
 import itertools
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,18 @@ def forbid(patterns: list[str]) -> None:
             library = torch._C._dispatch_library("IMPL", space, key, __file__, 1)
             library.impl(operation, key, _refusing(name))
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))  # it is undone with its last reference: none is left
+
+
+def interpret() -> None:
+    """Have Triton interpret kernels, on the CPU.
+
+    It decides that when it is imported, and torch has imported it already where it is installed: the next import is
+    anew, but for its compiled part, which a process can load once only.
+    """
+    os.environ["TRITON_INTERPRET"] = "1"
+    for name in list(sys.modules):
+        if name.split(".")[0] == "triton" and name.split(".")[1:2] != ["_C"]:
+            del sys.modules[name]
 
 
 def _refusing(name: str) -> Callable[..., Any]:

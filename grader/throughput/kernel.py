@@ -17,12 +17,10 @@ Start: TypeAlias = Callable[[Limits, tuple[Cell, ...], int | None], Process]
 MIB = 1 << 20
 NO_BOUND = 1e8  # MiB: CUDA reserves addresses for far more memory than there is
 PRELUDE = """\
-import os
-os.environ.update({environment!r})
-from grader.sandbox.own_work import forbid
+from grader.sandbox.own_work import forbid, interpret
 forbid({patterns!r})
+{interpret}
 """
-INTERPRETED = {"TRITON_INTERPRET": "1"}  # a Triton kernel on the CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +56,8 @@ def reference(case: Case, beside: Kernel) -> Kernel:
 
 def prelude(patterns: tuple[str, ...], *, interpreted: bool = False) -> Cell:
     """What a worker runs before it gets the kernel's code."""
-    environment = INTERPRETED if interpreted else {}
-    return Cell(filename="prelude", source=PRELUDE.format(environment=environment, patterns=list(patterns)))
+    source = PRELUDE.format(patterns=list(patterns), interpret="interpret()" if interpreted else "")
+    return Cell(filename="prelude", source=source)
 
 
 def sandboxed(limits: Limits, cells: tuple[Cell, ...], shared: int | None) -> Process:
