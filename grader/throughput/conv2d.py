@@ -100,6 +100,10 @@ def reference(x, w, *, stride, padding, out):
     def batched(self, factor: int) -> Self:
         return replace(self, batch=self.batch * factor)
 
+    def with_dtype(self, dtype: str, layout: str) -> Self:
+        """The same in another dtype and layout: float16 and channels last are what tensor cores like best."""
+        return replace(self, dtype=dtype, layout=layout)
+
 
 SHAPES = (
     Conv2d(channels=64, filters=64, image=(56, 56)),

@@ -1,0 +1,10 @@
+# %% tags=["script-only"]
+from conv_kernels import *
+
+# %% [markdown]
+# # Experiments
+
+# %% [markdown] points=82 task="why_columns"
+# **Why do columns pay?**
+#
+# YOUR ANSWER HERE

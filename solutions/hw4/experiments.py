@@ -1,0 +1,12 @@
+# %% tags=["script-only"]
+from conv_kernels import *
+
+# %% [markdown]
+# # Experiments
+
+# %% [markdown] points=82 task="why_columns"
+# **Why do columns pay?**
+#
+# ### BEGIN SOLUTION
+# One large product reuses what it has loaded.
+# ### END SOLUTION
