@@ -89,6 +89,9 @@ def reference(q, k, v, *, causal, out):
     def batched(self, factor: int) -> Self:
         return replace(self, batch=self.batch * factor)
 
+    def with_dtype(self, dtype: str, layout: str) -> Self:
+        return replace(self, dtype=dtype)
+
 
 SHAPES = tuple(Attention(steps=steps, width=width) for width in (64, 128) for steps in (1024, 4096))
 ODD = tuple(Attention(steps=steps, width=64) for steps in (1000, 3000))

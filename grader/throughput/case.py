@@ -91,3 +91,7 @@ class Case(ABC):
     @abstractmethod
     def batched(self, factor: int) -> Self:
         """The same with a batch so many times as large."""
+
+    @abstractmethod
+    def with_dtype(self, dtype: str, layout: str) -> Self:
+        """The same in another dtype and, where it has any, layout."""

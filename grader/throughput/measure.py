@@ -24,7 +24,6 @@ from grader.throughput.result import Measurement, Speed
 from grader.throughput.roofline import IMPOSSIBLE, calibrate, raised
 from grader.throughput.statistics import Rules, enough, estimate
 
-REFERENCE_SECONDS = 1e-3  # of one call, at least: the batch grows until the library takes so long
 COMPILED = ("Torch-Compiled", "CompiledFunction", "TorchDynamo", "[Ii]nductor")
 MEMORY = 4  # an arena takes at most this part of the device's memory
 
@@ -104,7 +103,7 @@ class _Case:
 
     def _scaled(self, case: Case) -> Case:
         """With a batch for which the library takes long enough."""
-        while Layout(case.batched(2), 1).size <= self._size and self._alone(case) < REFERENCE_SECONDS:
+        while Layout(case.batched(2), 1).size <= self._size and self._alone(case) < self._rules.call_seconds:
             case = case.batched(2)
         return case
 

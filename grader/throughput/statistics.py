@@ -16,6 +16,7 @@ class Rules:
 
     Attributes:
         warm_up: rounds before the first that counts, and their seconds for each of the two.
+        call_seconds: of the reference in one call, at least: the batch grows until it takes so long.
         round_seconds: of the reference in one round, so that telling it to go costs nothing.
         rounds: at least, at most.
         case_seconds: after which a case ends, however unsure.
@@ -28,6 +29,7 @@ class Rules:
 
     warm_up: int = 3
     warm_up_seconds: float = 0.3
+    call_seconds: float = 1e-3
     round_seconds: float = 0.2
     rounds: tuple[int, int] = (10, 50)
     case_seconds: float = 60.0
