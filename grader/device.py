@@ -70,7 +70,7 @@ class Device(Protocol):
         """What a turn of a worker took.
 
         Args:
-            elapsed: by our clock.
+            elapsed: by our clock, without the time that we waited for a processor ourselves.
             computed: processor seconds of all its threads; None where unknown.
             waited: seconds in which it could have computed, but others had the processor; likewise.
         """
@@ -136,7 +136,7 @@ class CUDA:
     def missing(self) -> str:
         import torch
 
-        if not torch.backends.cuda.is_built():
+        if torch.version.cuda is None:
             return "this torch was built without CUDA"
         return "" if torch.cuda.is_available() else "this machine has no GPU that torch can use"
 
@@ -150,16 +150,16 @@ class CUDA:
         import torch
 
         memory = torch.empty(size, dtype=torch.uint8, device=self.name)
-        parts = memory.untyped_storage()._share_cuda_()
+        parts = _cuda(memory.untyped_storage())._share_cuda_()
         names = ("device", "handle", "size", "offset", "counter", "counter_offset", "event", "synchronise")
         return Arena(memory=memory, grant=dict(zip(names, parts, strict=True)))
 
     def opened(self, grant: dict[str, Any], descriptor: int | None) -> torch.Tensor:
         import torch
 
-        torch.cuda.init()
+        _cuda(torch.cuda).init()
         storage = torch.UntypedStorage._new_shared_cuda(*grant.values())
-        return torch.empty(0, dtype=torch.uint8, device=self.name).set_(storage)  # type: ignore[call-overload, no-any-return]
+        return torch.empty(0, dtype=torch.uint8, device=self.name).set_(storage)
 
     def synchronise(self) -> None:
         import torch
@@ -184,16 +184,22 @@ class CUDA:
         """By a kernel that counts cycles. Another process on the GPU slows it down as well, and should."""
         import torch
 
-        torch.cuda.synchronize()
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        cuda = _cuda(torch.cuda)
+        start, end = (cuda.Event(enable_timing=True) for _ in range(2))
+        cuda.synchronize()
         start.record()
-        torch.cuda._sleep(SPIN)
+        cuda._sleep(SPIN)
         end.record()
-        torch.cuda.synchronize()
-        return SPIN / (start.elapsed_time(end) * 1e-3)
+        cuda.synchronize()
+        return SPIN / (float(start.elapsed_time(end)) * 1e-3)
 
 
 DEVICES: dict[str, Device] = {device.name: device for device in (CPU(), CUDA())}
+
+
+def _cuda(module: Any) -> Any:
+    """The same: much of it has no types."""
+    return module
 
 
 def _file(size: int) -> int:

@@ -71,7 +71,9 @@ def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = Fal
     problems = []
     unmeasured = {result.check.name: result for result in report.results if result.status is Status.SKIPPED}
     if mutant.killed_by in unmeasured:
-        return Finding(what=f"mutant {mutant.name}", ok=True, detail=f"not measured: {unmeasured[mutant.killed_by].message}")
+        return Finding(
+            what=f"mutant {mutant.name}", ok=True, detail=f"not measured: {unmeasured[mutant.killed_by].message}"
+        )
     if mutant.killed_by not in killers:
         problems.append(f"survives {mutant.killed_by}")
     if others:

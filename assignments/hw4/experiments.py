@@ -1,5 +1,5 @@
 # %% tags=["script-only"]
-from conv_kernels import *
+from conv_kernels import *  # noqa: F403
 
 # %% [markdown]
 # # Experiments

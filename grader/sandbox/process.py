@@ -107,7 +107,7 @@ class Spawned:
         return _cpu_seconds(self._process.pid)
 
     def waited_seconds(self) -> float | None:
-        return _waited_seconds(self._process.pid)
+        return waited_seconds(self._process.pid)
 
     def peak_bytes(self) -> int | None:
         return _peak_bytes(self._process.pid)
@@ -132,9 +132,7 @@ class Spawned:
 class Forked:
     """A worker that a server has forked and isolated."""
 
-    def __init__(
-        self, server: Server, layers: Collection[Layer], limits: Limits, shared: int | None = None
-    ) -> None:
+    def __init__(self, server: Server, layers: Collection[Layer], limits: Limits, shared: int | None = None) -> None:
         ours, theirs = pair()
         with theirs:
             try:
@@ -158,7 +156,7 @@ class Forked:
         return _cpu_seconds(self._pid)
 
     def waited_seconds(self) -> float | None:
-        return _waited_seconds(self._pid)
+        return waited_seconds(self._pid)
 
     def peak_bytes(self) -> int | None:
         return _peak_bytes(self._pid)
@@ -319,9 +317,11 @@ def _cpu_seconds(pid: int) -> float | None:
         return None
 
 
-def _waited_seconds(pid: int) -> float | None:
+def waited_seconds(task: int | str) -> float | None:
+    """Time in which a thread, by its name in /proc, could have computed, but others had the processor; None where the
+    system does not tell."""
     try:
-        computed, waited, _ = Path(f"/proc/{pid}/schedstat").read_text("ascii").split()
+        computed, waited, _ = Path(f"/proc/{task}/schedstat").read_text("ascii").split()
     except (OSError, ValueError):
         return None
     return int(waited) * 1e-9 if int(computed) else None  # a kernel that does not count says 0 of both

@@ -111,9 +111,7 @@ class Server:
         return status
 
 
-def run_worker(
-    layers: list[Layer], bounds: Bounds, scratch: Path, number: int, ends: list[int], tell: int
-) -> NoReturn:
+def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, ends: list[int], tell: int) -> NoReturn:
     """Become a worker: in a new process, forked from the server."""
     try:
         os.setsid()

@@ -1,7 +1,8 @@
 """A worker that is started afresh: it has limits, but nothing keeps it from what the user who grades can do.
 
 Runs as `python -m grader.sandbox.standalone DESCRIPTORS BOUNDS MODULES...`, in its scratch folder. The descriptors are
-of its channel and, if there is any, of the memory that it shares, joined by a comma. The modules are loaded before its memory is limited, because libraries take more than they use.
+of its channel and, if there is any, of the memory that it shares, joined by a comma. The modules are loaded before its
+memory is limited, because libraries take more than they use.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Calls:
 
         seen: set[str] = set()
 
-        class Listener(TorchDispatchMode):
+        class Listener(TorchDispatchMode):  # type: ignore[no-untyped-call]
             def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
                 seen.add(str(func))
                 return func(*args, **(kwargs or {}))
@@ -64,7 +64,7 @@ class Calls:
         activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (self._device.name == "cuda")
         with profile(activities=activities, experimental_config=everywhere) as found:
             self.run(0, 1)
-        with Listener():
+        with Listener():  # type: ignore[no-untyped-call]
             self.run(0, 1)
         return sorted(seen | {str(event.key) for event in found.key_averages()})
 

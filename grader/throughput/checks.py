@@ -18,7 +18,7 @@ from grader.throughput.kernel import Kernel, reference
 from grader.throughput.match import Match
 from grader.throughput.measure import measure, refuse_operations, require
 from grader.throughput.result import Measurement
-from grader.throughput.statistics import Rules
+from grader.throughput.statistics import RULES, Rules
 
 UNTIMED = 64 * MIB  # of an arena for small cases
 
@@ -65,7 +65,7 @@ class Throughput:
         device: str = "cpu",
         own_work: Sequence[str] | None = None,
         memory: float | None = None,
-        rules: Rules = Rules(),
+        rules: Rules = RULES,
     ) -> Measurement:
         """How fast the kernel is: the check earns that share of its points. Arguments as of `measure.measure`.
 
@@ -86,9 +86,7 @@ class Throughput:
         self._stack.close()
         self._open.clear()
 
-    def _pair(
-        self, name: str, case: Case, device: str, forbidden: tuple[str, ...]
-    ) -> tuple[Contestant, Contestant]:
+    def _pair(self, name: str, case: Case, device: str, forbidden: tuple[str, ...]) -> tuple[Contestant, Contestant]:
         """The kernel and the library's operation, in workers that are kept for the next case."""
         key = name, device, forbidden
         if key not in self._open:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grader.device import Arena, Device
 from grader.remote import Session
+from grader.sandbox.process import waited_seconds
 from grader.throughput.kernel import Kernel, prelude
 from grader.throughput.layout import Layout
 
@@ -64,13 +65,16 @@ class Contestant:
 
     def go(self, first: int, end: int) -> float:
         """Have these calls made; returns seconds, see `Device.seconds`. Raises what `Session.request` does."""
-        process = self._session.process
-        computed, waited, began = process.cpu_seconds(), process.waited_seconds(), time.perf_counter()
+        before, began = self._clocks(), time.perf_counter()
         self._session.request("go", (first, end))
-        elapsed = time.perf_counter() - began
-        return self._device.seconds(
-            elapsed, since(computed, process.cpu_seconds()), since(waited, process.waited_seconds())
-        )
+        elapsed, after = time.perf_counter() - began, self._clocks()
+        computed, waited, ours = map(since, before, after)
+        return self._device.seconds(elapsed - (ours or 0.0), computed, waited)
+
+    def _clocks(self) -> tuple[float | None, float | None, float | None]:
+        """What the worker has computed, how long it has waited for a processor, and how long we have."""
+        process = self._session.process
+        return process.cpu_seconds(), process.waited_seconds(), waited_seconds("thread-self")
 
     def audit(self) -> list[str]:
         """The operations that a call comes down to, as the worker tells."""

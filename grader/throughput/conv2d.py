@@ -67,9 +67,7 @@ def reference(x, w, *, stride, padding, out):
 
     @property
     def output(self) -> Place:
-        sides = (
-            (n + 2 * self.padding - k) // self.stride + 1 for n, k in zip(self.image, self.kernel, strict=True)
-        )
+        sides = ((n + 2 * self.padding - k) // self.stride + 1 for n, k in zip(self.image, self.kernel, strict=True))
         return dense(self.dtype, (self.batch, self.filters, *sides), *LAYOUTS[self.layout])
 
     @property

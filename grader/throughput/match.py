@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PIECES = 8  # of a round
 SCALES = (0.5, 2.0)  # of inputs
 IDLE = 0.1  # processor seconds a second that a kernel may use in the other's turn
-SLACK = 0.02  # processor seconds that are not worth a word
+SLACK = 0.005  # processor seconds that are not worth a word
 _random = secrets.SystemRandom()
 
 
@@ -68,7 +68,8 @@ class Match:
         clock = self._device.clock()
         for contestant in self._both:
             contestant.fill(self._image)
-        took, outputs = dict.fromkeys(self._both, 0.0), {contestant: {} for contestant in self._both}
+        took = dict.fromkeys(self._both, 0.0)
+        outputs: dict[Contestant, dict[int, torch.Tensor]] = {contestant: {} for contestant in self._both}
         out_of_turn = 0.0
         for first, end in pieces(self.count):
             for contestant in _random.sample(self._both, 2):
@@ -151,8 +152,8 @@ class Match:
             return f"{head}: out[{where}] holds NaN in {part:.0%} of its entries, as if they had never been written."
         return (
             f"{head}: out[{where}] has a relative error of {float(wrong.l2[place]):.1e} (L2) and "
-            f"{float(wrong.largest[place]):.1e} (largest entry); allowed are {allowed.l2:.1e} and {allowed.largest:.1e}, "
-            "twice what the library's own operation has."
+            f"{float(wrong.largest[place]):.1e} (largest entry); allowed are {allowed.l2:.1e} and "
+            f"{allowed.largest:.1e}, twice what the library's own operation has."
         )
 
 
@@ -166,6 +167,6 @@ def refuse_work_out_of_turn(computed: float, seconds: float) -> None:
     """Raises: Refused, if the kernel's process computed while the library's operation was measured."""
     if computed > IDLE * seconds + SLACK:
         raise Refused(
-            f"The kernel's process computed for {computed:.2f} s while the library's operation was measured, and so slowed "
-            "it down. All work has to be done when the function returns."
+            f"The kernel's process computed for {computed:.2f} s while the library's operation was measured, and so "
+            "slowed it down. All work has to be done when the function returns."
         )

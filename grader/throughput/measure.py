@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.device import DEVICES, Device
@@ -22,9 +23,10 @@ from grader.throughput.layout import Layout, largest
 from grader.throughput.match import Match, Round
 from grader.throughput.result import Measurement, Speed
 from grader.throughput.roofline import IMPOSSIBLE, calibrate, raised
-from grader.throughput.statistics import Rules, enough, estimate
+from grader.throughput.statistics import RULES, Rules, enough, estimate
 
 COMPILED = ("Torch-Compiled", "CompiledFunction", "TorchDynamo", "[Ii]nductor")
+TINY = 1e-6  # seconds
 MEMORY = 4  # an arena takes at most this part of the device's memory
 
 
@@ -36,7 +38,7 @@ def measure(
     curve: Curve | None = None,
     own_work: Sequence[str] | None = None,
     memory: float | None = None,
-    rules: Rules = Rules(),
+    rules: Rules = RULES,
 ) -> Measurement:
     """How fast a kernel is.
 
@@ -57,9 +59,15 @@ def measure(
     require(device, kernel)
     size = min(rules.arena, where.memory_bytes() // MEMORY)
     forbidden = tuple(cases[0].own_work if own_work is None else own_work)
-    with alone(), closing(Contestant(kernel, where, size, forbidden=forbidden)) as own:
-        with closing(Contestant(reference(cases[0], kernel), where, size)) as library:
-            speeds = [_Case(own, library, case, where, size, rules, forbidden, memory).run(curve) for case in cases]
+    with (
+        alone(),
+        closing(Contestant(kernel, where, size, forbidden=forbidden)) as own,
+        closing(Contestant(reference(cases[0], kernel), where, size)) as library,
+    ):
+        track = _Track(
+            kernel=own, library=library, device=where, size=size, rules=rules, forbidden=forbidden, memory=memory
+        )
+        speeds = [track.measure(case, curve) for case in cases]
     return Measurement(kernel=kernel.name, device=where.label(), speeds=tuple(speeds), curve=curve)
 
 
@@ -69,64 +77,63 @@ def require(device: str, kernel: Kernel) -> None:
         raise Unmeasured(f"{kernel.name} is measured on {device}: {reason}.")
 
 
-class _Case:
-    """One case, from its first call to its speed."""
+@dataclass(frozen=True, kw_only=True)
+class _Track:
+    """Where a kernel runs against the library's operation, one case after the other."""
 
-    def __init__(
-        self,
-        kernel: Contestant,
-        library: Contestant,
-        case: Case,
-        device: Device,
-        size: int,
-        rules: Rules,
-        forbidden: tuple[str, ...],
-        memory: float | None,
-    ) -> None:
-        self._kernel, self._library, self._device, self._size, self._rules = kernel, library, device, size, rules
-        self._forbidden, self._memory = forbidden, memory
-        self._case = self._scaled(case)
+    kernel: Contestant
+    library: Contestant
+    device: Device
+    size: int
+    rules: Rules
+    forbidden: tuple[str, ...]
+    memory: float | None
 
-    def run(self, curve: Curve | None) -> Speed:
-        match = self._match(1)
+    def measure(self, case: Case, curve: Curve | None) -> Speed:
+        """One case, from its first call to its speed."""
+        case = self._scaled(case)
+        match = self._match(case, 1)
         match.round("before it is timed")
         match.refuse_writes_around("before it is timed")
-        refuse_operations(match.audit(), self._forbidden, self._kernel.kernel.name)
-        first = match.warm_up()
-        match = self._match(self._calls(first))
+        refuse_operations(match.audit(), self.forbidden, self.kernel.kernel.name)
+        first, none = match.warm_up(), self._latency()
+        match = self._match(case, self._calls(case, max(first.library - none, TINY), first.kernel))
         self._warm_up(match)
-        rounds = self._rounds(match, curve.low if curve else 0.0)
-        return self._speed(rounds)
+        return self._speed(case, self._rounds(match, curve.low if curve else 0.0))
 
-    def _match(self, count: int) -> Match:
-        return Match(self._kernel, self._library, self._case, count, self._device)
+    def _match(self, case: Case, count: int) -> Match:
+        return Match(self.kernel, self.library, case, count, self.device)
 
     def _scaled(self, case: Case) -> Case:
         """With a batch for which the library takes long enough."""
-        while Layout(case.batched(2), 1).size <= self._size and self._alone(case) < self._rules.call_seconds:
+        while Layout(case.batched(2), 1).size <= self.size and self._alone(case) < self.rules.call_seconds:
             case = case.batched(2)
         return case
 
     def _alone(self, case: Case) -> float:
         """Seconds of one call of the library's operation."""
         layout = Layout(case, 1)
-        self._library.arrange(layout)
-        return min(self._library.go(0, 1) for _ in range(5))
+        self.library.arrange(layout)
+        return min(self.library.go(0, 1) for _ in range(5)) - self._latency()
 
-    def _calls(self, one: Round) -> int:
+    def _latency(self) -> float:
+        """Seconds in which nothing is computed."""
+        return min(self.library.go(0, 0) for _ in range(5))
+
+    def _calls(self, case: Case, library: float, kernel: float) -> int:
         """How many calls a round has: long enough for the clock, too many inputs for the cache, and no longer."""
-        rules, size = self._rules, Layout(self._case, 1).size
+        rules, size = self.rules, Layout(case, 1).size
         wanted = max(
-            math.ceil(rules.round_seconds / one.library), math.ceil(rules.caches * self._device.cache_bytes() / size)
+            math.ceil(rules.round_seconds / library), math.ceil(rules.caches * self.device.cache_bytes() / size)
         )
-        patience = min(rules.case_seconds / rules.rounds[0], self._kernel.kernel.limits.call_seconds / 2)
-        affordable = max(1, int(patience / (one.library + one.kernel) / 2))  # the other half verifies
-        return min(wanted, affordable, largest(self._case, self._size))
+        patience = min(rules.case_seconds / rules.rounds[0], self.kernel.kernel.limits.call_seconds / 2)
+        affordable = max(1, int(patience / (library + kernel) / 2))  # the other half verifies
+        return min(wanted, affordable, largest(case, self.size))
 
     def _warm_up(self, match: Match) -> None:
         heat = {"kernel": 0.0, "library": 0.0}
-        for number in range(self._rules.rounds[1]):
-            if number >= self._rules.warm_up and min(heat.values()) >= self._rules.warm_up_seconds:
+        for number in range(self.rules.rounds[1]):
+            if number >= self.rules.warm_up and min(heat.values()) >= self.rules.warm_up_seconds:
                 return
             found = match.warm_up()
             heat["kernel"] += found.kernel * match.count
@@ -135,41 +142,40 @@ class _Case:
     def _rounds(self, match: Match, hopeless: float) -> list[Round]:
         rounds: list[Round] = []
         began, spoilt, full_speed = time.monotonic(), 0, None
-        while not enough([found.ratio for found in rounds], time.monotonic() - began, self._rules, hopeless):
+        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, hopeless):
             found = match.round(f"in timed round {len(rounds) + 1}")
             full_speed = full_speed or found.clock
-            if slowed(found.clock, full_speed, self._rules):
+            if slowed(found.clock, full_speed, self.rules):
                 spoilt += 1
-                if spoilt > self._rules.spoilt:
-                    raise Unmeasured(f"{self._name}: the GPU keeps lowering its clock, so nothing can be concluded.")
+                if spoilt > self.rules.spoilt:
+                    raise Unmeasured(
+                        f"{self.kernel.kernel.name}: the GPU keeps lowering its clock, so nothing can be concluded."
+                    )
                 continue
             rounds.append(found)
         return rounds
 
-    def _speed(self, rounds: list[Round]) -> Speed:
+    def _speed(self, case: Case, rounds: list[Round]) -> Speed:
         found = estimate([entry.ratio for entry in rounds])
-        if found.width > self._rules.unsure:
+        if found.width > self.rules.unsure:
             raise Unmeasured(
-                f"{self._name}: the ratio lies between {found.low:.2f} and {found.high:.2f} after {found.rounds} rounds. "
-                "This machine is too busy to say more."
+                f"{self._name(case)}: the ratio lies between {found.low:.2f} and {found.high:.2f} after "
+                f"{found.rounds} rounds. This machine is too busy to say more."
             )
         speed = Speed(
-            case=self._case,
+            case=case,
             estimate=found,
             seconds=statistics.median(entry.kernel for entry in rounds),
             library=statistics.median(entry.library for entry in rounds),
-            roofline=raised(
-                calibrate(self._device.name, self._case.dtype), self._case, min(entry.library for entry in rounds)
-            ),
-            extra=self._kernel.extra,
+            roofline=raised(calibrate(self.device.name, case.dtype), case, min(entry.library for entry in rounds)),
+            extra=self.kernel.extra,
         )
-        refuse_impossible(self._name, speed)
-        refuse_memory(self._name, speed, self._memory)
+        refuse_impossible(self._name(case), speed)
+        refuse_memory(self._name(case), speed, self.memory)
         return speed
 
-    @property
-    def _name(self) -> str:
-        return f"{self._kernel.kernel.name} for {self._case.label}"
+    def _name(self, case: Case) -> str:
+        return f"{self.kernel.kernel.name} for {case.label}"
 
 
 def slowed(clock: float | None, first: float | None, rules: Rules) -> bool:
@@ -198,8 +204,8 @@ def refuse_memory(name: str, speed: Speed, allowed: float | None) -> None:
     """Raises: Refused, if the kernel took more than `allowed` times the bytes of inputs and output on top of them."""
     if speed.extra is not None and allowed is not None and speed.extra > allowed * speed.case.bytes:
         raise Refused(
-            f"{name} took {speed.extra / 1e6:.0f} MB on top of inputs and output; expected at most {allowed:g} times their "
-            f"{speed.case.bytes / 1e6:.0f} MB. Work block by block."
+            f"{name} took {speed.extra / 1e6:.0f} MB on top of inputs and output; expected at most {allowed:g} times "
+            f"their {speed.case.bytes / 1e6:.0f} MB. Work block by block."
         )
 
 

@@ -68,7 +68,10 @@ class Measurement:
         rows = [("shape", "speed", "95 %", "rate", "of roofline", "extra memory"), *map(_row, self.speeds)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
-            first, *rest = (text.ljust(width) if not column else text.rjust(width) for column, (text, width) in enumerate(zip(row, widths, strict=True)))
+            first, *rest = (
+                text.ljust(width) if not column else text.rjust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
             lines.append("  ".join([first, *rest]))
         if max(speed.estimate.ratio for speed in self.speeds) > SUSPICIOUS:
             lines.append(f"Faster than {SUSPICIOUS:g} × the library: a person should look at how.")

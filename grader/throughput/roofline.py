@@ -59,7 +59,8 @@ def raised(roofline: Roofline, case: Case, seconds: float) -> Roofline:
 
 def _best(action: Callable[[], object], wait: Callable[[], None], seconds: float = SECONDS) -> float:
     """The shortest of many runs, in seconds: what else the machine does only makes them longer."""
-    times, end = [], time.perf_counter() + seconds
+    times: list[float] = []
+    end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         began = time.perf_counter()
         action()

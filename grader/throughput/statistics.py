@@ -41,6 +41,9 @@ class Rules:
     spoilt: int = 20
 
 
+RULES = Rules()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
     """The median of the ratios, and where it lies in 95 of 100 worlds."""

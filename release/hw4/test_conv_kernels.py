@@ -2,7 +2,7 @@
 
 `throughput` runs your functions in a process of their own, on tensors whose strides may be anything, that lie between
 zones of NaN which nobody may write, with an `out` that is full of NaN. What is right is the library's operation in
-float64; you may be twice as far from it as the library's own in the same dtype is. The whole protocol is in the handout.
+float64; you may be twice as far from it as the library's own in the same dtype is. The handout has the whole protocol.
 """
 
 import pytest
@@ -32,7 +32,7 @@ SMALLEST = [
 class TestConv2dIm2col:
     @pytest.mark.weight(2)
     def test_strides_and_padding(self, hw, throughput):
-        """out[n, k, p, q] is the sum over c, r, s of x[n, c, p*stride - padding + r, q*stride - padding + s] * w[k, c, r, s]"""
+        """out[n, k, p, q] sums x[n, c, p*stride - padding + r, q*stride - padding + s] * w[k, c, r, s]"""
         throughput.verify("conv2d_im2col", STEPS)
 
     def test_kernels_of_one_pixel_and_of_the_whole_image(self, hw, throughput):
@@ -105,6 +105,4 @@ class TestConv2dTritonSpeed:
     @pytest.mark.weight(5)
     def test_against_the_library_on_a_gpu(self, hw, throughput):
         """0.55 times as fast as cuDNN in float16, channels last; 0.15 earns nothing"""
-        throughput.measure(
-            "conv2d_triton", TENSOR_CORES, curve=(0.15, 0.55), device="cuda", own_work=NO_PRODUCTS
-        )
+        throughput.measure("conv2d_triton", TENSOR_CORES, curve=(0.15, 0.55), device="cuda", own_work=NO_PRODUCTS)

@@ -6,8 +6,9 @@
 # they are given. Two things count: that it is right, and how its time compares with the library's.
 #
 # - `x (N, C, H, W)`, `w (K, C, R, S)`, `out (N, K, P, Q)` with $P = \lfloor (H + 2p - R)/s \rfloor + 1$, $Q$ likewise.
-#   Tensors of torch, all of one dtype and on one device; `stride` and `padding` are ints, the same for rows and columns.
-# - Write every entry of `out`, whatever it held before, and nothing beside it; change neither `x` nor `w`; return nothing.
+#   Tensors of torch, all of one dtype and on one device; `stride` and `padding` are ints, for rows and columns alike.
+# - Write every entry of `out`, whatever it held before, and nothing beside it. Change neither `x` nor `w`. Return
+#   nothing.
 # - Any of the three may be **not contiguous**: never assume strides, and never call `.view` on what you were given.
 # - The work is your own: no convolution of the library under any name, and no `torch.compile`. Matrix products are
 #   welcome.
@@ -18,8 +19,6 @@
 # %%
 import functools
 import os
-
-import torch
 
 try:
     import triton

