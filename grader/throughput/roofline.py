@@ -57,10 +57,10 @@ def raised(roofline: Roofline, case: Case, seconds: float) -> Roofline:
     return Roofline(flops=max(roofline.flops, case.flops / seconds), bytes=max(roofline.bytes, case.bytes / seconds))
 
 
-def _best(action: Callable[[], object], wait: Callable[[], None], seconds: float = SECONDS) -> float:
+def _best(action: Callable[[], object], wait: Callable[[], None]) -> float:
     """The shortest of many runs, in seconds: what else the machine does only makes them longer."""
     times: list[float] = []
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + SECONDS
     while len(times) < 3 or time.perf_counter() < end:
         began = time.perf_counter()
         action()
