@@ -12,7 +12,10 @@ from pathlib import Path
 
 from grader.device import DEVICES
 from grader.errors import GraderError, SubmissionGone
+from grader.feedback import judge
 from grader.model import Limits
+from grader.remote import SubmissionRaised
+from grader.remote.raised import MissingName
 from grader.submission import read_cells
 from grader.throughput import attention, conv2d
 from grader.throughput.case import SIZES, Case
@@ -58,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (GraderError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    except (Refused, Unmeasured, SubmissionGone) as reason:
+    except Unmeasured as reason:
         print(reason)
+        return 1
+    except (Refused, SubmissionGone, SubmissionRaised, MissingName) as error:
+        print(judge(error)[1])
         return 1
     print(found.text())
     if given.plot:

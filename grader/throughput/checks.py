@@ -13,7 +13,7 @@ from grader.device import DEVICES, MIB
 from grader.throughput.case import Case
 from grader.throughput.contestant import Contestant
 from grader.throughput.curve import Curve
-from grader.throughput.errors import Unmeasured
+from grader.throughput.errors import Refused, Unmeasured
 from grader.throughput.kernel import Kernel, reference
 from grader.throughput.match import Match
 from grader.throughput.measure import measure, refuse_operations, require
@@ -69,7 +69,7 @@ class Throughput:
     ) -> Measurement:
         """How fast the kernel is: the check earns that share of its points. Arguments as of `measure.measure`.
 
-        Raises: Refused, and what the kernel raises. Skips the check where nothing can be measured.
+        Raises: Refused, also if it is too slow for any points, and what the kernel raises. Skips the check where nothing can be measured.
         """
         earns = Curve(low=curve[0], high=curve[1])
         try:
@@ -78,6 +78,8 @@ class Throughput:
             )
         except Unmeasured as reason:
             _skip(reason)
+        if not found.share:
+            raise Refused(found.text())
         self._tell(found)
         return found
 

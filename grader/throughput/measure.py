@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,11 +212,10 @@ def refuse_memory(name: str, speed: Speed, allowed: float | None) -> None:
 @contextmanager
 def alone() -> Iterator[None]:
     """Within: no other process of this user measures on this machine."""
-    try:
-        from filelock import FileLock
-    except ImportError:  # a bare machine
-        yield
-        return
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    with FileLock(Path(tempfile.gettempdir()) / f"grader-throughput-{user}.lock"):
+    with ExitStack() as stack:
+        with suppress(ImportError):  # a bare machine may lack it
+            from filelock import FileLock
+
+            user = os.getuid() if hasattr(os, "getuid") else 0
+            stack.enter_context(FileLock(Path(tempfile.gettempdir()) / f"grader-throughput-{user}.lock"))
         yield
