@@ -30,14 +30,17 @@ def run(code):
 
 
 def test_every_name_of_a_convolution_is_refused_and_all_else_works():
-    calls = "".join(f"""
+    calls = "".join(
+        f"""
 try:
     {name}
 except RuntimeError as refused:
     assert "is the library's: this task asks for a kernel of your own" in str(refused), refused
 else:
     raise AssertionError({name!r})
-""" for name in NAMES)
+"""
+        for name in NAMES
+    )
     found = run(calls + "assert (w.flatten(1) @ torch.nn.functional.unfold(x, 3)).shape == (1, 3, 4)\nprint('all')")
     assert found.stdout == "all\n", found.stderr
 

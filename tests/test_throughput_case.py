@@ -85,7 +85,9 @@ class TestConv2d:
         for layout in LAYOUTS:
             case = CONV.with_dtype("float32", layout)
             _, _, inputs = drawn(case)
-            torch.testing.assert_close(run(case.reference, inputs, case).double(), case.expected(inputs), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                run(case.reference, inputs, case).double(), case.expected(inputs), rtol=1e-4, atol=1e-5
+            )
 
     def test_work_is_counted_as_in_the_textbook(self):
         N, K, P, Q = CONV.output.shape

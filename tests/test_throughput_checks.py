@@ -87,7 +87,9 @@ class TestAtADesk:
     def test_a_speed_earns_its_share_and_what_is_not_measured_stays_open(self, pytester):
         found = desk(pytester, KERNEL, "(1e-9, 1e-8)")
         found.assert_outcomes(passed=2, skipped=1)
-        found.stdout.re_match_lines([r"conv2d .* 4 / 4", r"conv2d_speed .* 5 / 5", r"conv2d_gpu +\? / 3 .*not measured: "])
+        found.stdout.re_match_lines(
+            [r"conv2d .* 4 / 4", r"conv2d_speed .* 5 / 5", r"conv2d_gpu +\? / 3 .*not measured: "]
+        )
 
     def test_a_part_of_the_points_is_said_in_the_table(self, pytester):
         found = desk(pytester, KERNEL, "(1e-9, 1e9)", "-k", "speed")
@@ -101,10 +103,14 @@ class TestAtADesk:
     def test_a_wrong_kernel_has_no_speed(self, pytester):
         found = desk(pytester, KERNEL.replace("out.copy_(", "out.copy_(1.001 * "), "(1e-9, 1e-8)", "-k", "not gpu")
         found.assert_outcomes(failed=2)
-        found.stdout.fnmatch_lines(["*conv2d is wrong for 1 × 2 × 5 × 4 → 3, 3 × 3 before it is timed: out[[]n = 0, k = 0[]]*"])
+        found.stdout.fnmatch_lines(
+            ["*conv2d is wrong for 1 × 2 × 5 × 4 → 3, 3 × 3 before it is timed: out[[]n = 0, k = 0[]]*"]
+        )
 
     def test_a_stub_is_not_started(self, pytester):
-        found = desk(pytester, "def conv2d(x, w, *, stride, padding, out):\n    raise NotImplementedError()\n", "(1, 2)")
+        found = desk(
+            pytester, "def conv2d(x, w, *, stride, padding, out):\n    raise NotImplementedError()\n", "(1, 2)"
+        )
         found.stdout.re_match_lines([r"conv2d_speed +0 / 5 +0 of 1 +not started: write conv2d"])
 
     def test_a_missing_function_is_named(self, pytester):

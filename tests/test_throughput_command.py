@@ -12,8 +12,8 @@ from click.testing import CliRunner
 import grader
 from grader.cli import main as grader_command
 from grader.throughput import __main__ as command
-from tests.test_throughput_checks import KERNEL
 from tests.test_throughput_cheats import RULES, SMALL
+from tests.test_throughput_checks import KERNEL
 
 ROOT = Path(grader.__file__).parent.parent
 # torch and pytest need these themselves; everything else is refused
@@ -47,13 +47,25 @@ def file(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setitem(command.OPERATIONS, "conv2d", (SMALL,))
-    monkeypatch.setattr(command, "measure", lambda *args, measure=command.measure, **named: measure(*args, rules=RULES, **named))
+    monkeypatch.setattr(
+        command, "measure", lambda *args, measure=command.measure, **named: measure(*args, rules=RULES, **named)
+    )
 
 
 def bare(*arguments, folder):
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     return subprocess.run(
-        [sys.executable, "-c", BARE, *arguments], capture_output=True, text=True, check=False, env=environment, cwd=folder
+        [sys.executable, "-c", BARE, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=folder,
     )
 
 
@@ -90,7 +102,9 @@ def test_a_file_that_is_not_there_is_said(tmp_path, capsys):
 
 def test_what_is_timed_fits_the_device():
     assert {case.dtype for case in command.cases("conv2d", "cpu", None)} == {"float32"}
-    assert {(case.dtype, case.layout) for case in command.cases("conv2d", "cuda", None)} == {("float16", "channels_last")}
+    assert {(case.dtype, case.layout) for case in command.cases("conv2d", "cuda", None)} == {
+        ("float16", "channels_last")
+    }
     assert {case.dtype for case in command.cases("attention", "cuda", "bfloat16")} == {"bfloat16"}
 
 

@@ -168,7 +168,8 @@ class TestRefusals:
             refuse_memory("f", speed(extra=int(3 * CASE.bytes)), 2.0)
 
     @pytest.mark.parametrize(
-        "seen", ["aten::mkldnn_convolution", "aten.convolution.default", "cudnn_infer_volta_scudnn", "Torch-Compiled Region"]
+        "seen",
+        ["aten::mkldnn_convolution", "aten.convolution.default", "cudnn_infer_volta_scudnn", "Torch-Compiled Region"],
     )
     def test_an_operation_of_the_library_is_named(self, seen):
         with pytest.raises(Refused, match=seen):

@@ -69,7 +69,8 @@ class Throughput:
     ) -> Measurement:
         """How fast the kernel is: the check earns that share of its points. Arguments as of `measure.measure`.
 
-        Raises: Refused, also if it is too slow for any points, and what the kernel raises. Skips the check where nothing can be measured.
+        Raises: Refused, also if it is too slow for any points, and what the kernel raises. Skips the check where
+            nothing can be measured.
         """
         earns = Curve(low=curve[0], high=curve[1])
         try:

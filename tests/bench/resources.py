@@ -1,11 +1,10 @@
 """What the staff's Triton kernel takes of a GPU, for architectures that need not be here: registers, memory, spills.
 
-Triton compiles for them without a device, and the assembler that it ships tells what it made of it.
+Triton compiles for them without a device, and the disassembler that it ships tells what it made of it.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import tempfile
@@ -77,19 +76,19 @@ def variants(module: types.ModuleType, triton: Any) -> Iterator[tuple[str, Any]]
 
 
 def row(architecture: int, tile: str, compiled: Any, tools: Path) -> str:
-    """What the assembler and the disassembler say."""
+    """What the disassembler says of the binary."""
     with tempfile.TemporaryDirectory() as folder:
-        source, binary = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
-        source.write_text(compiled.asm["ptx"])
+        binary = Path(folder, "kernel.cubin")
         binary.write_bytes(compiled.asm["cubin"])
-        target = re.search(r"\.target (\w+)", compiled.asm["ptx"])
-        assert target is not None
-        said = _output(tools / "ptxas", "-v", f"-arch={target[1]}", source, "-o", os.devnull)
-        code = _output(tools / "cuobjdump", "--dump-sass", binary)
-    registers, spilled = re.search(r"Used (\d+) registers", said), re.search(r"(\d+) bytes spill stores", said)
-    counts = [f"{len(re.findall(rf'{name}', code))} {name}" for name in TENSOR_CORES if name in code]
-    found = [match[1] if match else "?" for match in (registers, spilled)]
-    return f"| sm_{architecture} | {tile} | {' | '.join(found)} | {compiled.metadata.shared:,} B | {', '.join(counts) or 'none'} |"
+        used, code = (
+            _output(tools / "cuobjdump", option, binary) for option in ("--dump-resource-usage", "--dump-sass")
+        )
+    found = [match[1] if (match := re.search(rf"{name}:(\d+)", used)) else "?" for name in ("REG", "LOCAL")]
+    counts = [f"{len(re.findall(name, code))} {name}" for name in TENSOR_CORES if name in code]
+    return (
+        f"| sm_{architecture} | {tile} | {' | '.join(found)} | {compiled.metadata.shared:,} B "
+        f"| {', '.join(counts) or 'none'} |"
+    )
 
 
 def _output(*command: object) -> str:

@@ -66,7 +66,9 @@ def spread(kernel: Kernel, times: int) -> None:
 
 def calibrate(source: Path) -> None:
     """A table in Markdown, to be committed: device, versions, and what each of the staff's kernels reaches."""
-    print(f"\n{platform.platform()}, Python {platform.python_version()}, torch {torch.__version__}{_triton()}{_driver()}")
+    print(
+        f"\n{platform.platform()}, Python {platform.python_version()}, torch {torch.__version__}{_triton()}{_driver()}"
+    )
     print("\n| kernel | device | dtype | shape | speed | rate | of roofline |\n|---|---|---|---|---|---|---|")
     for name, device, dtype, cases in STAFF:
         for case in cases:
