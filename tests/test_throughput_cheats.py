@@ -1,7 +1,8 @@
 """Cheats in tests/throughput_cheats/, one file each: every one earns nothing.
 
 A docstring says what a cheat tries. `says:` is what the refusal must match; without it the cheat comes down to slow
-work, and must be found to be slow. `device:` is the only one on which it is possible.
+work, and must be found to be slow. `device:` is the only one on which it is possible;
+`round_seconds:` and `batch:` make it larger.
 """
 
 import ast
@@ -58,10 +59,10 @@ def header(source):
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
-def earned(source, start, device, rules):
+def earned(source, start, device, rules, case=SMALL):
     """(share of the points, why there are none)"""
     try:
-        return measure(kernel(source, start), [SMALL], device=device, curve=CURVE, rules=rules).share, ""
+        return measure(kernel(source, start), [case], device=device, curve=CURVE, rules=rules).share, ""
     except (Refused, SubmissionRaised, SubmissionGone) as reason:
         return 0.0, str(reason)
 
@@ -82,7 +83,7 @@ def test_a_cheat_earns_nothing(path, start):
     if reason := DEVICES[device].missing():
         pytest.skip(reason)
     rules = replace(RULES, round_seconds=float(said.get("round_seconds", RULES.round_seconds)))
-    share, reason = earned(source, start, device, rules)
+    share, reason = earned(source, start, device, rules, SMALL.batched(int(said.get("batch", 1))))
     assert share == 0
     assert bool(reason) == ("says" in said), reason
     assert re.search(said.get("says", ""), reason, re.DOTALL), reason

@@ -105,7 +105,8 @@ class Throughput:
 
 def require_package(name: str) -> None:
     """Skip a check where a package that it takes is not installed."""
-    if importlib.util.find_spec(name) is None:
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:  # which a mere folder of the name has not
         _skip(f"{name} is not installed")
 
 
