@@ -151,6 +151,15 @@ def grade(
     sys.exit(_grade_class(work, found, out or work.root / "graded" / assignment, csv_file, where, changed=changed))
 
 
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def throughput(arguments: tuple[str, ...]) -> None:
+    """Measure how fast a kernel is on this machine: FILE --kernel NAME; --help says more."""
+    from grader.throughput.__main__ import main as run
+
+    sys.exit(run(arguments))
+
+
 @main.command()
 @click.pass_context
 def doctor(ctx: click.Context) -> None:

@@ -62,20 +62,32 @@ def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = Fal
     """Whether a mutant is killed by the check that it names."""
     submission = of_sources(assignment, {mutant.module: mutant.source})
     report = grade(assignment, submission, tasks=None if thorough else [mutant.task])
-    killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
+    measured = [result for result in report.results if result.status is not Status.SKIPPED]
+    killers = {result.check.name for result in measured if result.status is not Status.PASSED}
     others = sorted(
-        {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}
+        {result.check.task for result in measured if result.status is not Status.PASSED} - _alike(assignment, mutant)
     )
     named = any(result.hint == mutant.hint for result in report.results)
     problems = []
+    unmeasured = {result.check.name: result for result in report.results if result.status is Status.SKIPPED}
+    if mutant.killed_by in unmeasured:
+        return Finding(
+            what=f"mutant {mutant.name}", ok=True, detail=f"not measured: {unmeasured[mutant.killed_by].message}"
+        )
     if mutant.killed_by not in killers:
         problems.append(f"survives {mutant.killed_by}")
     if others:
         problems.append(f"costs points of other tasks too: {', '.join(others)}")
-    if report.open_tasks:
-        problems.append(f"a check failed by itself: {_line(next(r for r in report.results if not r.status.settled))}")
+    if broken := [result for result in measured if not result.status.settled]:
+        problems.append(f"a check failed by itself: {_line(broken[0])}")
     detail = "; ".join(problems) or f"killed by {mutant.killed_by}" + ("" if named else " (its hint is not given)")
     return Finding(what=f"mutant {mutant.name}", ok=not problems, detail=detail)
+
+
+def _alike(assignment: Assignment, mutant: Mutant) -> set[str]:
+    """The task of a mutant, and those that ask for the same functions: a wrong kernel has no speed."""
+    covered = {name for task in assignment.tasks if task.name == mutant.task for name in task.covers}
+    return {task.name for task in assignment.tasks if covered & set(task.covers)}
 
 
 def prove_tape(assignment: Assignment, work: Mutant | Variant) -> Finding:
@@ -120,9 +132,17 @@ def _whole(assignment: Assignment, what: str, file: Callable[[str], Path], expec
 
 
 def _scored(what: str, report: Report, expected: float) -> Finding:
-    wrong = [result for result in report.results if (result.status is Status.PASSED) != (expected > 0)]
-    ok = report.score == expected and not report.open_tasks and not wrong
+    skipped = {result.check.task: result.message for result in report.results if result.status is Status.SKIPPED}
+    unmeasured = [task for task in report.open_tasks if task.name in skipped]
+    expected -= sum(task.points for task in unmeasured) if expected else 0.0
+    wrong = [
+        result
+        for result in report.results
+        if result.status is not Status.SKIPPED and (result.status is Status.PASSED) != (expected > 0)
+    ]
+    ok = report.score == expected and set(report.open_tasks) == set(unmeasured) and not wrong
     detail = f"{report.score:g} of {report.max_score:g} points"
+    detail += "".join(f"; {task.name} not measured: {skipped[task.name]}" for task in unmeasured)
     if not ok:
         detail += f", expected {expected:g}" + "".join(f"\n{_line(result)}" for result in wrong)
     return Finding(what=what, ok=ok, detail=detail)

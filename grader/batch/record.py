@@ -13,7 +13,7 @@ from grader.errors import BatchError
 from grader.model import Report, Status
 from grader.text import plain
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
