@@ -95,10 +95,15 @@ class TestStatistics:
         assert enough([0.5], RULES.case_seconds, RULES)
         assert not enough([], RULES.case_seconds, RULES)
 
-    def test_three_rounds_far_below_all_points_are_enough(self):
-        assert enough([0.01, 0.012, 0.01], 0.0, RULES, hopeless=0.08)
-        assert not enough([0.01, 0.05, 0.01], 0.0, RULES, hopeless=0.08)
-        assert not enough([0.01, 0.01], 0.0, RULES, hopeless=0.08)
+    def test_three_rounds_far_outside_of_the_curve_are_enough(self):
+        """Whatever the speed is exactly, it earns nothing, or everything."""
+        span = 0.08, 0.25
+        for decisive in ([0.01, 0.012, 0.01], [0.6, 0.9, 0.7]):
+            assert enough(decisive, 0.0, RULES, span)
+            assert not enough(decisive[:2], 0.0, RULES, span)
+        for unclear in ([0.01, 0.05, 0.01], [0.6, 0.45, 0.7], [0.1, 0.1, 0.1]):
+            assert not enough(unclear, 0.0, RULES, span)
+        assert not enough([0.01, 0.01, 0.01], 0.0, RULES)
 
     def test_a_clock_below_nine_tenths_of_the_first_spoils_a_round(self):
         assert slowed(0.89e9, 1e9, RULES)

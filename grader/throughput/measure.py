@@ -23,7 +23,7 @@ from grader.throughput.layout import Layout, largest
 from grader.throughput.match import Match, Round
 from grader.throughput.result import Measurement, Speed
 from grader.throughput.roofline import IMPOSSIBLE, calibrate, raised
-from grader.throughput.statistics import RULES, Rules, enough, estimate
+from grader.throughput.statistics import EVERYTHING, RULES, Rules, Span, decided, enough, estimate
 
 COMPILED = ("Torch-Compiled", "CompiledFunction", "TorchDynamo", "[Ii]nductor")
 TINY = 1e-6  # seconds
@@ -99,7 +99,8 @@ class _Track:
         first, none = match.warm_up(), self._latency()
         match = self._match(case, self._calls(case, max(first.library - none, TINY), first.kernel))
         self._warm_up(match)
-        return self._speed(case, self._rounds(match, curve.low if curve else 0.0))
+        span = (curve.low, curve.high) if curve else EVERYTHING
+        return self._speed(case, self._rounds(match, span), span)
 
     def _match(self, case: Case, count: int) -> Match:
         return Match(self.kernel, self.library, case, count, self.device)
@@ -139,10 +140,10 @@ class _Track:
             heat["kernel"] += found.kernel * match.count
             heat["library"] += found.library * match.count
 
-    def _rounds(self, match: Match, hopeless: float) -> list[Round]:
+    def _rounds(self, match: Match, span: Span) -> list[Round]:
         rounds: list[Round] = []
         began, spoilt, full_speed = time.monotonic(), 0, None
-        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, hopeless):
+        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, span):
             found = match.round(f"in timed round {len(rounds) + 1}")
             full_speed = full_speed or found.clock
             if slowed(found.clock, full_speed, self.rules):
@@ -155,9 +156,10 @@ class _Track:
             rounds.append(found)
         return rounds
 
-    def _speed(self, case: Case, rounds: list[Round]) -> Speed:
-        found = estimate([entry.ratio for entry in rounds])
-        if found.width > self.rules.unsure:
+    def _speed(self, case: Case, rounds: list[Round], span: Span) -> Speed:
+        ratios = [entry.ratio for entry in rounds]
+        found = estimate(ratios)
+        if found.width > self.rules.unsure and not decided(ratios, span, self.rules):
             raise Unmeasured(
                 f"{self._name(case)}: the ratio lies between {found.low:.2f} and {found.high:.2f} after "
                 f"{found.rounds} rounds. This machine is too busy to say more."

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
+Span: TypeAlias = tuple[float, float]
+
 RESAMPLES = 1000
+EVERYTHING: Span = 0.0, float("inf")
+DECIDED = 3  # rounds
+FAR = 2.0  # times as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +73,21 @@ def estimate(ratios: Sequence[float]) -> Estimate:
     return Estimate(ratio=float(np.median(values)), low=float(low), high=float(high), rounds=len(values))
 
 
-def enough(ratios: Sequence[float], seconds: float, rules: Rules, hopeless: float = 0.0) -> bool:
+def enough(ratios: Sequence[float], seconds: float, rules: Rules, span: Span = EVERYTHING) -> bool:
     """Whether another round would tell nothing new.
 
     Args:
         seconds: that the case has taken.
-        hopeless: a ratio below which nothing is earned; three rounds far below it are enough.
+        span: of the ratios between which it matters what they are.
     """
     least, most = rules.rounds
     if len(ratios) >= most or (ratios and seconds >= rules.case_seconds):
         return True
-    if len(ratios) >= min(3, least) and max(ratios) < hopeless / 2:
-        return True
-    return len(ratios) >= least and estimate(ratios).width <= rules.precision
+    return decided(ratios, span, rules) or (len(ratios) >= least and estimate(ratios).width <= rules.precision)
+
+
+def decided(ratios: Sequence[float], span: Span, rules: Rules = RULES) -> bool:
+    """Whether all of at least three rounds lie so far outside of a span that it does not matter where."""
+    if len(ratios) < min(DECIDED, rules.rounds[0]):
+        return False
+    return max(ratios) * FAR < span[0] or min(ratios) > FAR * span[1]
