@@ -34,7 +34,7 @@ from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, isolate, keep_only
 from grader.sandbox.level import Layer
 from grader.sandbox.scratch import remove
-from grader.sandbox.worker import Worker
+from grader.sandbox.worker import Withheld, Worker
 
 PACKET = 1 << 16
 SEED = 0  # the same for every submission: what draws from a global generator draws the same again
@@ -125,6 +125,7 @@ def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, 
         os._exit(1)
     status = 1
     try:
+        Withheld.install()
         Worker(Channel(socket.socket(fileno=end)), scratch).serve()
         status = 0
     finally:  # nothing of the server's runs here, and no exit handler of the submission

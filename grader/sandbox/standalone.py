@@ -16,7 +16,7 @@ from pathlib import Path
 from grader.derandomised import derandomise
 from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, keep_only, limit
-from grader.sandbox.worker import Worker
+from grader.sandbox.worker import Withheld, Worker
 
 
 def main() -> None:
@@ -28,6 +28,7 @@ def main() -> None:
     if "hypothesis" in sys.modules:
         derandomise()
     limit(Bounds(**json.loads(bounds)))
+    Withheld.install()
     Worker(Channel(socket.socket(fileno=int(descriptor))), Path.cwd()).serve()
 
 
