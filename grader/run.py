@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from grader.remote import Session
 from grader.replay import play, record
 from grader.submission import find, read_cells
 from grader.tape import Tape
+from grader.withheld import BY_HAND
 
 DESK_SEED = "desk"  # the examples a student sees; those of grading come from the assignment's own seed
 
@@ -71,6 +72,7 @@ class Run:
         tasks: only these; None for all.
         tape: the examples of checks, which are replayed; None has Hypothesis draw them.
         recording: put them on the tape instead; the submission is one that passes.
+        by_hand: what checks are about (see `subject`) whose submission uses no library that does its work.
     """
 
     path: Path | None = None
@@ -84,6 +86,7 @@ class Run:
     on_failure: Callable[[Session | Local, CheckResult], CheckResult] | None = None
     tape: Tape | None = None
     recording: bool = False
+    by_hand: set[str] = field(default_factory=set)
     work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
     _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
     _notes: dict[tuple[Path | None, str], tuple[str, ...]] = field(default_factory=dict)
@@ -97,7 +100,7 @@ class Run:
         """
         key = self._key(checks)
         if key not in self._open:
-            self._open[key] = self._enter(module_of(checks), checks.parent)
+            self._open[key] = self._enter(checks)
         return self._open[key]
 
     def opened(self, checks: Path) -> Session | Local | None:
@@ -117,18 +120,21 @@ class Run:
         module = module_of(checks)
         return (None if module in self.cells else self.path or checks.parent), module
 
-    def _enter(self, module: str, folder: Path) -> Session | Local:
+    def _enter(self, checks: Path) -> Session | Local:
+        module = module_of(checks)
+        withheld = BY_HAND if self.subject(checks) in self.by_hand else ()
+        limits = replace(self.limits, withheld=withheld)
         if self.namespace is not None:
             return of_notebook(module, self.namespace)
         if module in self.cells and self.in_process:
-            return run_cells(module, self.cells[module])
+            return run_cells(module, self.cells[module], withheld)
         if module in self.cells:
-            return Session(module, self.cells[module], self.limits)
-        place = self.path or folder
+            return Session(module, self.cells[module], limits)
+        place = self.path or checks.parent
         path, self._notes[place, module] = find(place, module)
         if self.isolate:
-            return Session(module, read_cells(path), self.limits)
-        return load(path, module)
+            return Session(module, read_cells(path), limits)
+        return load(path, module, withheld)
 
     def close(self) -> None:
         """End all workers."""

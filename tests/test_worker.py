@@ -10,7 +10,7 @@ from grader.errors import WireError
 from grader.sandbox.channel import Channel
 from grader.sandbox.foretold import foretell
 from grader.sandbox.shared import Shared
-from grader.sandbox.worker import Withheld, Worker
+from grader.sandbox.worker import Worker
 from grader.wire import Decoder, Encoder, pack, written
 
 SOURCE = """
@@ -102,25 +102,6 @@ def test_loading_tells_names_and_which_can_be_called(client):
     names = "T make f calls thrice path_of big add_big add_big_after echo grow kept spoil ones write".split()
     assert client.loaded == (dict.fromkeys(names, True) | {"np": False, "x": False, "rows": False}, [])
     assert sys.modules["work"].x == 1
-
-
-@pytest.mark.parametrize(
-    "name", ["grader.oracles", "grader.oracles.recurrent", "grader.gradients", "grader.strategies"]
-)
-def test_what_knows_answers_is_withheld(name):
-    with pytest.raises(ImportError, match=f"{name} is not for submissions"):
-        Withheld.find_spec(name)
-
-
-@pytest.mark.parametrize("name", ["grader", "grader.wire.tensors", "grader.data", "numpy", "graders"])
-def test_what_knows_none_is_not_withheld(name):
-    assert Withheld.find_spec(name) is None
-
-
-def test_withheld_is_asked_before_others(monkeypatch):
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-    Withheld.install()
-    assert sys.meta_path[0] is Withheld
 
 
 def test_loading_goes_on_after_a_cell_that_fails(tmp_path, monkeypatch):

@@ -29,12 +29,13 @@ from typing import Any, NoReturn
 from grader.derandomised import derandomise
 from grader.errors import SandboxError
 from grader.sandbox import seccomp
-from grader.sandbox.bubblewrap import libraries
+from grader.sandbox.bubblewrap import readable
 from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, isolate, keep_only
 from grader.sandbox.level import Layer
 from grader.sandbox.scratch import remove
-from grader.sandbox.worker import Withheld, Worker
+from grader.sandbox.worker import Worker
+from grader.withheld import Withheld
 
 PACKET = 1 << 16
 SEED = 0  # the same for every submission: what draws from a global generator draws the same again
@@ -85,6 +86,7 @@ class Server:
         self._forked += 1
         scratch = self._folder / f"worker-{self._forked}"
         scratch.mkdir(mode=0o700)
+        readable(*bounds.withheld)  # is remembered, here and in the worker
         told, tell = os.pipe()
         pid = os.fork()
         if not pid:
@@ -125,7 +127,7 @@ def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, 
         os._exit(1)
     status = 1
     try:
-        Withheld.install()
+        Withheld(bounds.withheld).install()
         Worker(Channel(socket.socket(fileno=end)), scratch).serve()
         status = 0
     finally:  # nothing of the server's runs here, and no exit handler of the submission
@@ -181,7 +183,7 @@ def main() -> None:
     threads = os.listdir("/proc/self/task")
     if len(threads) != 1:
         sys.exit(f"{len(threads)} threads run after loading {', '.join(modules)}: workers cannot be forked")
-    libraries()  # is remembered, as is the filter
+    readable()  # is remembered, as is the filter
     with suppress(SandboxError):  # a machine without one; a level that takes it will not hold
         seccomp.template(platform.machine())
     gc.collect()

@@ -16,19 +16,21 @@ from pathlib import Path
 from grader.derandomised import derandomise
 from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, keep_only, limit
-from grader.sandbox.worker import Withheld, Worker
+from grader.sandbox.worker import Worker
+from grader.withheld import Withheld
 
 
 def main() -> None:
     descriptor, bounds, *modules = sys.argv[1:]
     keep_only(int(descriptor))
+    allowed = Bounds(**json.loads(bounds))
     for name in modules:
         with suppress(ImportError):  # the submission imports it, too, and is told
             importlib.import_module(name)
     if "hypothesis" in sys.modules:
         derandomise()
-    limit(Bounds(**json.loads(bounds)))
-    Withheld.install()
+    limit(allowed)
+    Withheld(allowed.withheld).install()
     Worker(Channel(socket.socket(fileno=int(descriptor))), Path.cwd()).serve()
 
 

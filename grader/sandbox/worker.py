@@ -53,25 +53,6 @@ class CallbackFailed(Exception):
     """A function of the checks raised; the other side knows what."""
 
 
-class Withheld:
-    """Of our own package, a submission can import what this process works with, and nothing that knows answers.
-
-    It says so to those who try; who reads our package to get around it can as well write down what it computes.
-    """
-
-    OPEN = ("grader.sandbox", "grader.wire", "grader.errors", "grader.model", "grader.text", "grader.derandomised")
-
-    @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
-        if name.startswith("grader.") and not name.startswith((*cls.OPEN, "grader.data")):
-            raise ImportError(f"{name} is not for submissions")
-
-    @classmethod
-    def install(cls) -> None:
-        """In this process, from now on."""
-        sys.meta_path.insert(0, cls)
-
-
 class Worker:
     """Answers requests about one module until the channel closes."""
 
