@@ -9,7 +9,7 @@ import importlib.util
 import linecache
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from grader.feedback import timed_out
 from grader.model import Cell
 from grader.remote import missing
 from grader.submission import read_cells
+from grader.withheld import builtins_without
 
 _ABSENT = object()
 
@@ -106,17 +107,18 @@ class LocalModule:
         return f"<module {self._name!r}>"
 
 
-def load(path: Path, name: str) -> Local:
+def load(path: Path, name: str, withheld: Collection[str] = ()) -> Local:
     """Import a .py file, or run the code of a notebook that counts; what fails is raised when a check needs it."""
     path = path.resolve()
     sys.path.insert(0, str(path.parent))
     try:
         if path.suffix == ".ipynb":
-            return run_cells(name, read_cells(path))
+            return run_cells(name, read_cells(path), withheld)
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        module.__dict__["__builtins__"] = builtins_without(withheld)
         sys.modules[name] = module
         files, failures = {str(path): path.name}, tuple[BaseException, ...]()
         try:
@@ -128,9 +130,10 @@ def load(path: Path, name: str) -> Local:
         sys.path.remove(str(path.parent))
 
 
-def run_cells(name: str, cells: tuple[Cell, ...]) -> Local:
+def run_cells(name: str, cells: tuple[Cell, ...], withheld: Collection[str] = ()) -> Local:
     """Run code cell by cell in one namespace; what fails is raised when a check needs it."""
     module = types.ModuleType(name)
+    module.__dict__["__builtins__"] = builtins_without(withheld)
     sys.modules[name] = module
     files = {cell.filename: cell.filename for cell in cells}
     failures = []

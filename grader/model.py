@@ -153,6 +153,7 @@ class Limits:
     memory_mb: float = 2048.0  # MiB, on top of what Python, NumPy and torch take
     scratch_mb: float = 64.0  # MiB in its folder, and the largest file
     answer_mb: float = 256.0  # MiB that one call may return
+    withheld: tuple[str, ...] = ()  # libraries that it may not import; a check file says so, see `grader.withheld`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

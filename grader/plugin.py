@@ -29,6 +29,7 @@ DESK_SECONDS = 60  # for one check at a student's desk
 MEASURING_SECONDS = 900  # for one that measures
 MARKERS = (
     "task(name, points=None, covers=()): the checks of one task, which share its points by weight",
+    "by_hand: the submission uses NumPy, and no library that differentiates (stands for a whole check file)",
     "weight(w): how much this check counts within its task (1 unless said otherwise)",
     "stand_in(name=function, ...): while this check runs, these names of the submission mean the staff's functions",
 )
@@ -95,6 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if "torch" in sys.modules:  # checks are many small operations; threads cost more than they give, and change sums
         sys.modules["torch"].set_num_threads(1)
     run = run_of(config)
+    run.by_hand |= {run.subject(item.path) for item in ours if item.get_closest_marker("by_hand")}
     if run.tasks is not None:
         items[:] = [item for item in ours if task_of(item).name in run.tasks]
     if (

@@ -21,6 +21,7 @@ from grader.tape import Tape
 from grader.throughput.errors import Unmeasured
 from grader.throughput.kernel import Kernel, beside, sandboxed
 from grader.throughput.result import Measurement
+from grader.withheld import BY_HAND
 
 MEASURES = "throughput"  # the fixture of checks that measure a kernel
 DESK_SEED = "desk"  # the examples a student sees; those of grading come from the assignment's own seed
@@ -77,6 +78,7 @@ class Run:
         tasks: only these; None for all.
         tape: the examples of checks, which are replayed; None has Hypothesis draw them.
         recording: put them on the tape instead; the submission is one that passes.
+        by_hand: what checks are about (see `subject`) whose submission uses no library that does its work.
     """
 
     path: Path | None = None
@@ -91,6 +93,7 @@ class Run:
     tape: Tape | None = None
     recording: bool = False
     measurement: Measurement | None = None  # of the check that runs
+    by_hand: set[str] = field(default_factory=set)
     work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
     _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
     _notes: dict[tuple[Path | None, str], tuple[str, ...]] = field(default_factory=dict)
@@ -104,7 +107,7 @@ class Run:
         """
         key = self._key(checks)
         if key not in self._open:
-            self._open[key] = self._enter(module_of(checks), checks.parent)
+            self._open[key] = self._enter(checks)
         return self._open[key]
 
     def opened(self, checks: Path) -> Session | Local | None:
@@ -124,18 +127,21 @@ class Run:
         module = module_of(checks)
         return (None if module in self.cells else self.path or checks.parent), module
 
-    def _enter(self, module: str, folder: Path) -> Session | Local:
+    def _enter(self, checks: Path) -> Session | Local:
+        module = module_of(checks)
+        withheld = BY_HAND if self.subject(checks) in self.by_hand else ()
+        limits = replace(self.limits, withheld=withheld)
         if self.namespace is not None:
             return of_notebook(module, self.namespace)
         if module in self.cells and self.in_process:
-            return run_cells(module, self.cells[module])
+            return run_cells(module, self.cells[module], withheld)
         if module in self.cells:
-            return Session(module, self.cells[module], self.limits)
-        place = self.path or folder
+            return Session(module, self.cells[module], limits)
+        place = self.path or checks.parent
         path, self._notes[place, module] = find(place, module)
         if self.isolate:
-            return Session(module, read_cells(path), self.limits)
-        return load(path, module)
+            return Session(module, read_cells(path), limits)
+        return load(path, module, withheld)
 
     def kernel(self, checks: Path, name: str) -> Kernel:
         """A function of the submission, to be measured in a worker of its own.

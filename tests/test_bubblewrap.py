@@ -46,6 +46,36 @@ def test_libraries_hold_neither_the_course_nor_a_home_folder():
         assert not any(private.is_relative_to(place) for place in places)
 
 
+def test_a_worker_cannot_read_what_is_withheld_and_all_else_as_ever(tmp_path, monkeypatch):
+    packages = tmp_path / "lib/python3.11/site-packages"
+    for name in ("torch/lib/libtorch.so", "torchaudio/__init__.py", "numpy/__init__.py", "jax.py", "jaxlib.cpython.so"):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).touch()
+    (packages / "link").symlink_to(packages / "torch")
+    (tmp_path / "elsewhere").mkdir()
+    places = (tmp_path / "elsewhere", tmp_path / "lib")
+    monkeypatch.setattr(bubblewrap, "libraries", lambda: places)
+    bubblewrap.readable.cache_clear()
+    try:
+        assert bubblewrap.readable() == places
+        assert bubblewrap.readable("torch", "jax", "jaxlib") == (
+            tmp_path / "elsewhere",
+            packages / "numpy",
+            packages / "torchaudio",
+        )
+    finally:
+        bubblewrap.readable.cache_clear()
+
+
+def test_a_worker_can_read_what_it_works_with_and_nothing_of_the_package_that_knows_answers():
+    ours = Path(grader.__file__).parent
+    places = bubblewrap.readable()
+    for part in ("sandbox/worker.py", "wire/tensors.py", "data.py", "withheld.py", "__init__.py"):
+        assert any((ours / part).is_relative_to(place) for place in places), part
+    for part in ("oracles/layer.py", "explain/close.py", "gradients.py", "strategies", "__pycache__/gradients.pyc"):
+        assert not any((ours / part).is_relative_to(place) for place in places), part
+
+
 def test_the_prefix_of_a_virtual_environment_in_the_course_folder_is_not_readable(monkeypatch, tmp_path):
     (tmp_path / "lib").mkdir()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))

@@ -143,6 +143,12 @@ class TestServers:
             sandbox.process(Limits(), cell(source)).kill()
         assert [server.modules for server in sandbox._servers] == [frozenset(), {"matplotlib"}]
 
+    def test_one_that_has_a_withheld_library_serves_no_code_from_which_it_is_withheld(self, sandbox):
+        limits = Limits(withheld=("matplotlib",))
+        for bounds in (Limits(), limits, limits):
+            sandbox.process(bounds, cell("import matplotlib")).kill()
+        assert [server.modules for server in sandbox._servers] == [{"matplotlib"}, frozenset()]
+
     def test_a_quota_has_a_server_of_its_own(self, sandbox):
         for scratch_mb in (8, 16, 8):
             sandbox.process(Limits(scratch_mb=scratch_mb)).kill()

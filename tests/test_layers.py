@@ -15,7 +15,7 @@ import grader
 ROOT = Path(grader.__file__).parent
 
 LAYERS = (  # the lowest first
-    ("errors", "model", "text"),  # values only
+    ("errors", "model", "text", "withheld"),  # values only
     ("files", "downloads"),
     ("archive", "ipynb"),
     ("ingest",),

@@ -401,6 +401,15 @@ def test_afterwards_the_students_own_is_back(hw):
 """
 
 
+def test_work_by_hand_is_told_so_where_it_imports_torch(pytester):
+    checks = only("assert hw.double(2) == 4").replace(
+        "import pytest\n", "import pytest\n\npytestmark = pytest.mark.by_hand\n"
+    )
+    fill(pytester, "def double(x):\n    import torch\n\n    return 2 * x\n", checks)
+    for result in (pytester.runpytest(), pytester.runpytest("--isolate")):
+        result.stdout.fnmatch_lines(["*ImportError: torch is not to be used here: * by hand, with NumPy"])
+
+
 def test_a_stand_in_takes_the_place_of_an_earlier_piece_while_its_check_runs(pytester):
     module = "def double(x):\n    return 5\n\n\ndef fourfold(x):\n    return double(double(x))\n"
     for rows in both_ways(pytester, module, STAND_IN):

@@ -9,6 +9,7 @@ from grader.model import Cell, Check, CheckResult, Limits, Status, Task
 from grader.remote import Session
 from grader.run import Run, guard, module_of
 from grader.sandbox import launch
+from grader.sandbox.level import Layer
 
 NORM = Check(name="TestNorm::test_x", task="norm")
 TASK = Task(name="norm", points=30.0, covers=("norm",))
@@ -85,7 +86,48 @@ def test_cells_and_names_and_processes_stand_behind_the_same_interface(folder):
 
 def test_the_limits_hold_for_a_session(folder):
     limits = Limits(call_seconds=3.0)
-    assert Run(isolate=True, limits=limits).submission(folder / "test_vectors.py").limits is limits
+    assert Run(isolate=True, limits=limits).submission(folder / "test_vectors.py").limits == limits
+
+
+TORCH = """
+def plain():
+    import torch
+
+
+def sly():
+    import sys
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "Withheld" not in str(finder)]
+    import torch
+"""
+
+
+@pytest.mark.parametrize("how", [{}, {"isolate": True}, {"in_process": True}], ids=["desk", "isolated", "in_process"])
+def test_what_is_written_by_hand_has_no_torch_wherever_it_runs(folder, how):
+    (folder / "vectors.py").write_text(TORCH)
+    checks = folder / "test_vectors.py"
+    cells = {"vectors": (Cell(filename="vectors.py", source=TORCH),)} if how.get("in_process") else {}
+    run = Run(**how, cells=cells, by_hand={Run.subject(checks)})
+    try:
+        with pytest.raises(Exception, match="torch is not to be used here"):
+            run.submission(checks).module.plain()
+    finally:
+        run.close()
+
+
+@pytest.mark.parametrize("level", [level for level in launch.available() if Layer.LANDLOCK in level.layers])
+def test_where_the_kernel_guards_files_those_of_torch_cannot_be_read(folder, level, monkeypatch):
+    monkeypatch.setenv(launch.VARIABLE, level)
+    launch.close()
+    checks = folder / "test_vectors.py"
+    cells = {"vectors": (Cell(filename="vectors.py", source=TORCH),)}
+    run = Run(cells=cells, by_hand={Run.subject(checks)})
+    try:
+        with pytest.raises(Exception, match=r"Permission denied: .*torch"):
+            run.submission(checks).module.sly()
+    finally:
+        run.close()
+        launch.close()
 
 
 # One check

@@ -27,7 +27,10 @@ from grader.explain import (
 )
 from grader.strategies import Classification, binary_hinge, classification, hinge, images, matrices, rngs
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # only results count: log(0) may warn and be right
+pytestmark = [
+    pytest.mark.by_hand,  # NumPy only
+    pytest.mark.filterwarnings("ignore"),  # only results count: log(0) may warn and be right
+]
 
 DOUBLE, SINGLE = [np.float64], [np.float32]
 few = settings(max_examples=5)  # of what trains a model, whose steps are examples in themselves

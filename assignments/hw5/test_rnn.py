@@ -33,7 +33,10 @@ from grader.oracles.optimisers import EPS_RTOL, adagrad, adam, adam_mistakes, ch
 from grader.oracles.reading import check_losses, taught
 from grader.strategies import Lesson, descents, lessons, readings, rngs, seeds, steps
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # only results count
+pytestmark = [
+    pytest.mark.by_hand,  # NumPy only
+    pytest.mark.filterwarnings("ignore"),  # only results count
+]
 
 DOUBLE = [np.float64]
 few = settings(max_examples=5)

@@ -36,7 +36,7 @@ REFUSED = (
 ).split()
 
 
-def serve(connection: str, bounds: dict[str, float], folder: str, modules: list[str]) -> None:
+def serve(connection: str, bounds: dict[str, Any], folder: str, modules: list[str]) -> None:
     """Serve a notebook until the process is ended.
 
     Args:

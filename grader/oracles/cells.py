@@ -149,20 +149,20 @@ class Cell:
         submission's own forward function gives.
         """
         __tracebackhide__ = True
-        inputs, caches = self.inputs(case), []
+        inputs, kept = self.inputs(case), []
         ways = {name: np.cos(np.arange(array.size) + 1.0).reshape(array.shape) for name, array in inputs.items()}
 
         def last(**start: Array) -> tuple[Any, ...]:
             states, point = tuple[Any, ...](), inputs | start
             for _ in range(T):
                 states, cache = self.forward(hw, point)
-                caches.append(cache)
+                kept.append(cache)
                 point |= dict(zip(self._before, states, strict=True))
             return states
 
         last()
         douts, totals = self.douts(case), dict.fromkeys(self.gradients, 0.0)
-        for cache in reversed(caches):
+        for cache in reversed(kept):
             found = dict(zip(self.gradients, self.backward(hw, douts, cache), strict=True))
             douts = [found[f"d{name}"] for name in self._before]
             handed = [f"d{name}" for name in self._before]

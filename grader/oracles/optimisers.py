@@ -46,8 +46,8 @@ def adam(
 def path(case: Descent, step: Rule, n_steps: int) -> list[Array]:
     """w after each of n_steps steps down the quadratic; `memory` is for the step to fill."""
     w, memory, found = case.w, Memory(), []
-    for t in range(n_steps):
-        w = step(w, case.gradient(w), t, memory)
+    for number in range(n_steps):
+        w = step(w, case.gradient(w), number, memory)
         found.append(w)
     return found
 
@@ -101,12 +101,12 @@ def check_manners(function: Optimiser, name: str, case: Descent, optimiser: Opti
     cases = [case, replace(case, w=case.w[::-1].copy(), g=-case.g)]
     paths = [right_path(each.astype(np.float64), optimiser, n_steps) for each in cases]
     points, states = [each.w for each in cases], [None, None]
-    for t in range(n_steps):
+    for number in range(n_steps):
         for i, each in enumerate(cases):
             w, dw, what = points[i], each.gradient(points[i]), f"{name}(w, dw, state, eta)"
             with unchanged(what, w=w, dw=dw):
                 moved, states[i] = unpack(function(w, dw, states[i], case.eta), ("w", "state"), what=what)
-            right, what = paths[i][t], f"w after step {t + 1} of {what}, of two parameters in turn,"
+            right, what = paths[i][number], f"w after step {number + 1} of {what}, of two parameters in turn,"
             assert_close(moved, right, what=what, dtype=case.w.dtype)
             points[i] = right.astype(case.w.dtype)
 

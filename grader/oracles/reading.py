@@ -28,10 +28,10 @@ def taught(
     assert_dict(params, NAMES, what=f"{CALL} → params", exactly=True)
     for name, array in lesson.params.items():
         assert_array(params[name], shape=array.shape, dtype=array.dtype, what=f"{CALL} → params[{name!r}]")
-    history = dict(assert_dict(history, ("loss", "smooth_loss", "samples"), what=f"{CALL} → history"))
+    told = dict(assert_dict(history, ("loss", "smooth_loss", "samples"), what=f"{CALL} → history"))
     for name in ("loss", "smooth_loss"):
-        history[name] = numbers(history[name], what=f"history[{name!r}]", length=n_updates)
-    return params, history
+        told[name] = numbers(told[name], what=f"history[{name!r}]", length=n_updates)
+    return params, told
 
 
 def check_losses(

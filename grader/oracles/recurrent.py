@@ -131,7 +131,7 @@ def synthesize(
 def build_vocab(text: str) -> tuple[list[str], dict[str, int], dict[int, str]]:
     """The characters in the order in which they appear for the first time."""
     chars = list(dict.fromkeys(text))
-    return chars, {char: i for i, char in enumerate(chars)}, dict(enumerate(chars))
+    return chars, dict(zip(chars, range(len(chars)), strict=True)), dict(enumerate(chars))
 
 
 def epochs(n_windows: int, n_updates: int) -> list[tuple[bool, int]]:
@@ -174,10 +174,10 @@ def trained(
             h = np.zeros_like(h)
         place = window * stride + np.arange(seq_length)
         X, Y = (one_hot(numbers[at], len(chars)).astype(h.dtype) for at in (place, place + shift))
-        loss, h, cache = rnn_forward(X, Y, h, params)
+        loss, h, memory = rnn_forward(X, Y, h, params)
         losses.append(loss)
         if eta:
-            grads, states = rnn_backward(cache), dict.fromkeys(NAMES) if forgetful else states
+            grads, states = rnn_backward(memory), dict.fromkeys(NAMES) if forgetful else states
             norm = sum(float(np.vdot(grad, grad)) for grad in grads.values()) ** 0.5
             scale = min(1.0, clip / norm) if clip and by_norm else 1.0
             for name, grad in grads.items():

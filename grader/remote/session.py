@@ -133,7 +133,7 @@ class Session:
         """
         if self._ahead is None or self._process is None:
             return b""
-        return self._ahead.transcript(self._process.channel, READ_SECONDS)
+        return self._ahead.transcript(self._process.channel, min(READ_SECONDS, self.limits.call_seconds / 2))
 
     def in_step(self) -> bool:
         """Whether the check has asked all that was sent ahead, and nothing else before it."""

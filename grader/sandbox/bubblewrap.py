@@ -8,12 +8,13 @@ from __future__ import annotations
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import grader
 from grader.errors import SandboxError
+from grader.withheld import OPEN
 
 MIB = 1 << 20
 SCRATCH = Path("/scratch")  # inside
@@ -44,6 +45,32 @@ def libraries() -> tuple[Path, ...]:
     places |= {Path(folder) for folder in ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/usr/local/lib")}
     places |= {Path("/usr/share/zoneinfo"), Path("/usr/share/fonts"), Path(grader.__file__).parent}
     return _outermost({place.resolve() for place in places if place.exists()})
+
+
+@cache
+def readable(*withheld: str) -> tuple[Path, ...]:
+    """The same, for a worker: without the libraries that are withheld, and what of this package is not for it."""
+    packages = {place for place in (*map(Path, sys.path), *libraries()) if place.is_dir()}
+    packages |= {place for folder in libraries() for place in folder.glob("python*/*-packages")}
+    ours = Path(grader.__file__).parent.resolve()
+    shown = {ours / part for _, _, part in (name.partition(".") for name in OPEN)}
+    shown |= {part.with_suffix(".py") for part in shown} | {ours / "__init__.py"}
+    hidden = {place for folder in packages for name in withheld for place in folder.glob(f"{name}*")}
+    hidden = {place.resolve() for place in hidden if place.name.partition(".")[0] in withheld}
+    hidden |= {place for place in ours.iterdir() if place not in shown}
+    return tuple(around for place in libraries() for around in _around(place, hidden))
+
+
+def _around(place: Path, hidden: set[Path]) -> Iterator[Path]:
+    """A file or folder, in as few parts as leave out what is hidden."""
+    if place in hidden:
+        return
+    if not any(place in path.parents for path in hidden):
+        yield place
+        return
+    for part in sorted(place.iterdir()):
+        if part.resolve() == part:  # a link leads to what is readable by itself, or not to be read
+            yield from _around(part, hidden)
 
 
 def command(

@@ -11,13 +11,13 @@ import os
 import resource
 import signal
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import SandboxError
 from grader.sandbox import landlock, seccomp
-from grader.sandbox.bubblewrap import libraries
+from grader.sandbox.bubblewrap import readable
 from grader.sandbox.level import Layer
 
 MIB = 1 << 20
@@ -36,11 +36,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a worker may use: the part of `grader.model.Limits` that the kernel enforces."""
+    """What a worker may use: the part of `grader.model.Limits` that it puts on itself."""
 
     cpu_seconds: float
     memory_mb: float
     scratch_mb: float
+    withheld: Sequence[str] = ()  # libraries
 
 
 def isolate(layers: Iterable[Layer], bounds: Bounds, scratch: Path, number: int) -> None:
@@ -61,7 +62,9 @@ def isolate(layers: Iterable[Layer], bounds: Bounds, scratch: Path, number: int)
     drop_capabilities()
     end_with_parent()
     if Layer.LANDLOCK in wanted:
-        landlock.restrict([*libraries(), *DEVICES], [scratch, Path(os.devnull)], scope=Layer.SCOPE in wanted)
+        landlock.restrict(
+            [*readable(*bounds.withheld), *DEVICES], [scratch, Path(os.devnull)], scope=Layer.SCOPE in wanted
+        )
     if Layer.SECCOMP in wanted:
         _prctl(PR_SET_DUMPABLE, 0)  # nobody of this user looks into it
         seccomp.install(os.getpid())

@@ -49,7 +49,7 @@ class Sandbox:
             SandboxError: it cannot be started, which is no fault of the code.
         """
         if self.level is Level.E:
-            return Spawned(limits, imports(cells), shared)
+            return Spawned(limits, imports(cells) - set(limits.withheld), shared)
         return self.forked(self.level.layers, limits, imports(cells), shared)
 
     def forked(
@@ -58,7 +58,7 @@ class Sandbox:
         """A worker behind these layers. A server that has ended is replaced once."""
         with self._one_at_a_time:
             inside = Layer.BUBBLEWRAP in layers
-            server = self._server(modules, limits.scratch_mb, inside)
+            server = self._server(modules, limits, inside)
             try:
                 return Forked(server, layers, limits, shared)
             except SandboxError:
@@ -66,7 +66,7 @@ class Sandbox:
                     raise
             self._servers.remove(server)
             server.close()
-            return Forked(self._server(modules, limits.scratch_mb, inside), layers, limits, shared)
+            return Forked(self._server(modules, limits, inside), layers, limits, shared)
 
     def close(self) -> None:
         """End all servers and their workers; in a process that was forked from the owner of them it does nothing."""
@@ -79,16 +79,21 @@ class Sandbox:
             self._servers.remove(server)
             server.close()
 
-    def _server(self, modules: Collection[str], scratch_mb: float, inside: bool) -> Server:
-        """One that has loaded these modules, and maybe more: a course needs few."""
-        wanted = frozenset(modules)
-        alike = [server for server in self._servers if (server.scratch_mb, server.inside) == (scratch_mb, inside)]
+    def _server(self, modules: Collection[str], limits: Limits, inside: bool) -> Server:
+        """One that has loaded these modules, and maybe more: a course needs few. Nothing that is withheld."""
+        wanted = frozenset(modules).difference(limits.withheld)
+        alike = [
+            server
+            for server in self._servers
+            if (server.scratch_mb, server.inside) == (limits.scratch_mb, inside)
+            and server.modules.isdisjoint(limits.withheld)
+        ]
         for server in alike:
             if wanted <= server.modules:
                 return server
         for server in alike:
             wanted |= server.modules
-        self._servers.append(Server(wanted, scratch_mb, inside=inside))
+        self._servers.append(Server(wanted, limits.scratch_mb, inside=inside))
         return self._servers[-1]
 
 

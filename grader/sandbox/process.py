@@ -297,9 +297,9 @@ def _environment() -> dict[str, str]:
     return ENVIRONMENT | kept
 
 
-def _bounds(limits: Limits) -> dict[str, float]:
+def _bounds(limits: Limits) -> dict[str, Any]:
     """The limits that a worker puts on itself (see `grader.sandbox.isolate.Bounds`)."""
-    return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mb", "scratch_mb")}
+    return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mb", "scratch_mb", "withheld")}
 
 
 def _pid(pidfd: int) -> int:

@@ -30,12 +30,13 @@ from typing import Any, NoReturn
 from grader.derandomised import derandomise
 from grader.errors import SandboxError
 from grader.sandbox import seccomp
-from grader.sandbox.bubblewrap import libraries
+from grader.sandbox.bubblewrap import readable
 from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, isolate, keep_only
 from grader.sandbox.level import Layer
 from grader.sandbox.scratch import remove
 from grader.sandbox.worker import Worker
+from grader.withheld import Withheld
 
 PACKET = 1 << 16
 SEED = 0  # the same for every submission: what draws from a global generator draws the same again
@@ -86,6 +87,7 @@ class Server:
         self._forked += 1
         scratch = self._folder / f"worker-{self._forked}"
         scratch.mkdir(mode=0o700)
+        readable(*bounds.withheld)  # is remembered, here and in the worker
         told, tell = os.pipe()
         pid = os.fork()
         if not pid:
@@ -127,6 +129,7 @@ def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, 
         os._exit(1)
     status = 1
     try:
+        Withheld(bounds.withheld).install()
         channel, *shared = ends
         Worker(Channel(socket.socket(fileno=channel)), scratch, *shared).serve()
         status = 0
@@ -183,7 +186,7 @@ def main() -> None:
     threads = os.listdir("/proc/self/task")
     if len(threads) != 1:
         sys.exit(f"{len(threads)} threads run after loading {', '.join(modules)}: workers cannot be forked")
-    libraries()  # is remembered, as is the filter
+    readable()  # is remembered, as is the filter
     with suppress(SandboxError):  # a machine without one; a level that takes it will not hold
         seccomp.template(platform.machine())
     gc.collect()

@@ -18,18 +18,21 @@ from grader.derandomised import derandomise
 from grader.sandbox.channel import Channel
 from grader.sandbox.isolate import Bounds, keep_only, limit
 from grader.sandbox.worker import Worker
+from grader.withheld import Withheld
 
 
 def main() -> None:
     descriptors, bounds, *modules = sys.argv[1:]
     channel, *shared = map(int, descriptors.split(","))
     keep_only(channel, *shared)
+    allowed = Bounds(**json.loads(bounds))
     for name in modules:
         with suppress(ImportError):  # the submission imports it, too, and is told
             importlib.import_module(name)
     if "hypothesis" in sys.modules:
         derandomise()
-    limit(Bounds(**json.loads(bounds)))
+    limit(allowed)
+    Withheld(allowed.withheld).install()
     Worker(Channel(socket.socket(fileno=channel)), Path.cwd(), *shared).serve()
 
 

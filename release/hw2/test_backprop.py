@@ -28,7 +28,10 @@ from grader.explain import (
 from grader.properties import Misuse, assert_tells
 from grader.strategies import TwoLayer, arrays, matrices, one_hot, operands, products, reductions, seeds, two_layer
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # only results count
+pytestmark = [
+    pytest.mark.by_hand,  # NumPy only
+    pytest.mark.filterwarnings("ignore"),  # only results count
+]
 
 DOUBLE, SINGLE = [np.float64], [np.float32]
 PARAMS = ("W1", "b1", "W2", "b2")

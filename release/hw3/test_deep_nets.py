@@ -34,7 +34,10 @@ from grader.explain import (
 from grader.oracles.optimisers import adam_mistakes
 from grader.strategies import affine, descents, features, matrices, networks, rngs, seeds
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # only results count
+pytestmark = [
+    pytest.mark.by_hand,  # NumPy only
+    pytest.mark.filterwarnings("ignore"),  # only results count
+]
 
 DOUBLE, SINGLE = [np.float64], [np.float32]
 EPS = 1e-5

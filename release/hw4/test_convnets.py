@@ -55,7 +55,10 @@ from grader.strategies import (
     transposed_convolutions,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # only results count
+pytestmark = [
+    pytest.mark.by_hand,  # NumPy only
+    pytest.mark.filterwarnings("ignore"),  # only results count
+]
 
 DOUBLE = [np.float64]
 

@@ -1,4 +1,4 @@
-"""Returns a million small values.
+"""Returns a hundred thousand values, 20 MB of text.
 
 outcome: failed | crashed
 says: (too large|more than 16 Mi?B)
@@ -6,4 +6,4 @@ says: (too large|more than 16 Mi?B)
 
 
 def double(x):
-    return [0.12345678901234567] * 1_100_000
+    return ["0.1234567890" * 16] * 100_000
