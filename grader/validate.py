@@ -35,8 +35,8 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
 
     Args:
         wheel: a built wheel of the package, searched for answers; None searches the package's source.
-        thorough: run every mutant through the checks of all tasks, not only through those of its own; and hold the
-            tape against examples drawn anew, for every mutant and variant.
+        thorough: run every mutant through all checks, not only through the one that it names; and hold the tape
+            against examples drawn anew, for every mutant and variant.
     """
     mutants, variants = load_mutants(assignment), load_variants(assignment)
     yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
@@ -59,9 +59,9 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
 
 
 def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = False) -> Finding:
-    """Whether a mutant is killed by the check that it names."""
+    """Whether a mutant is killed by the check that it names; all others run only when `thorough`."""
     submission = of_sources(assignment, {mutant.module: mutant.source})
-    report = grade(assignment, submission, tasks=None if thorough else [mutant.task])
+    report = grade(assignment, submission, names=None if thorough else [mutant.killed_by])
     killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
     others = sorted(
         {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}
