@@ -38,6 +38,7 @@ def grade(
     submission: Submission,
     *,
     tasks: Collection[str] | None = None,
+    names: Collection[str] | None = None,
     isolate: bool = True,
     hints: bool = True,
     taped: bool = True,
@@ -48,6 +49,7 @@ def grade(
         assignment: from `grader.assignment.load_assignment`.
         submission: from `grader.submission.read_submission`.
         tasks: only these; None for all.
+        names: of their checks only these; None for all.
         isolate: False runs the submission in this very process, which is for code that is trusted.
         hints: compare wrong answers with the assignment's mutants, and name the mistake.
         taped: replay the examples of the tape; False draws them anew, which takes longer and finds the same.
@@ -57,21 +59,25 @@ def grade(
         `error`: its task's points are open, not lost.
     """
     wanted = tuple(task for task in assignment.tasks if tasks is None or task.name in tasks)
-    expected = [check for check in checks(assignment) if check.task in {task.name for task in wanted}]
+    expected = [
+        check
+        for check in checks(assignment)
+        if check.task in {task.name for task in wanted} and (names is None or check.name in names)
+    ]
     results: dict[str, CheckResult] = {}
     problem = ""
     tape = tape_of(assignment) if taped else None
     for _ in range(ATTEMPTS):
-        open_tasks = {check.task for check in expected if _is_open(results.get(check.name))}
-        if not open_tasks:
+        left = {check.name for check in expected if _is_open(results.get(check.name))}
+        if not left:
             break
-        found, problem = _run(assignment, submission, frozenset(open_tasks), tape, isolate=isolate, hints=hints)
+        found, problem = _run(assignment, submission, frozenset(left), tape, isolate=isolate, hints=hints)
         results |= {name: result for name, result in found.items() if _is_open(results.get(name))}
     missing = f"This check was not run, which is not your fault. {problem}".rstrip()
     return Report(
         student=submission.student,
         assignment=assignment.name,
-        tasks=wanted,
+        tasks=tuple(task for task in wanted if task.name in {check.task for check in expected}),
         results=tuple(
             replace(results[check.name], check=check) if check.name in results else _error(check, missing)
             for check in expected
@@ -186,7 +192,7 @@ def _check_files(assignment: Assignment) -> list[Path]:
 def _run(
     assignment: Assignment,
     submission: Submission,
-    tasks: frozenset[str],
+    names: frozenset[str],
     tape: Tape | None,
     *,
     isolate: bool,
@@ -196,7 +202,7 @@ def _run(
     run = Run(
         cells=dict(submission.modules),
         in_process=not isolate,
-        tasks=tasks,
+        names=names,
         limits=assignment.limits,
         seed=assignment.seed,
         on_failure=Mistakes(assignment).name if hints else None,

@@ -98,7 +98,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run = run_of(config)
     run.by_hand |= {run.subject(item.path) for item in ours if item.get_closest_marker("by_hand")}
     if run.tasks is not None:
-        items[:] = [item for item in ours if task_of(item).name in run.tasks]
+        items[:] = ours = [item for item in ours if task_of(item).name in run.tasks]
+    if run.names is not None:
+        items[:] = ours = [item for item in ours if check_of(item).name in run.names]
     if (
         config.pluginmanager.hasplugin("timeout")
         and not config.getoption("timeout", None)

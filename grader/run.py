@@ -76,6 +76,7 @@ class Run:
         cells: code by module, already read (when grading).
         namespace: the names of a notebook, for checks called from one of its cells.
         tasks: only these; None for all.
+        names: of checks, likewise.
         tape: the examples of checks, which are replayed; None has Hypothesis draw them.
         recording: put them on the tape instead; the submission is one that passes.
         by_hand: what checks are about (see `subject`) whose submission uses no library that does its work.
@@ -87,6 +88,7 @@ class Run:
     cells: dict[str, tuple[Cell, ...]] = field(default_factory=dict)
     namespace: dict[str, Any] | None = None
     tasks: frozenset[str] | None = None
+    names: frozenset[str] | None = None
     limits: Limits = field(default_factory=Limits)
     seed: str = DESK_SEED
     on_failure: Callable[[Session | Local, CheckResult], CheckResult] | None = None

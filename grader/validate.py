@@ -35,19 +35,16 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
 
     Args:
         wheel: a built wheel of the package, searched for answers; None searches the package's source.
-        thorough: run every mutant through the checks of all tasks, not only through those of its own; and hold the
-            tape against examples drawn anew, for every mutant and variant.
+        thorough: run every mutant through all checks, not only through the one that it names; and hold the tape
+            against examples drawn anew, for every mutant and variant.
     """
     mutants, variants = load_mutants(assignment), load_variants(assignment)
-    yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
-    yield from _whole(assignment, "stub", assignment.stub, 0.0)
+    yield from prove_reference(assignment)
+    yield from prove_stub(assignment)
     for mutant in mutants:
         yield prove_mutant(assignment, mutant, thorough=thorough)
     for variant in variants:
-        submission = of_sources(assignment, {variant.module: variant.source})
-        yield _scored(
-            f"variant {variant.name}", grade(assignment, submission, hints=False), assignment_total(assignment)
-        )
+        yield prove_variant(assignment, variant)
     if thorough:
         yield from (prove_tape(assignment, mutant) for mutant in mutants)
         yield from (prove_tape(assignment, variant) for variant in variants)
@@ -58,10 +55,28 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
         yield _none(f"answers in {name}", leaks(assignment, files), f"none in {len(files)} files")
 
 
+def prove_reference(assignment: Assignment) -> Iterator[Finding]:
+    """Whether the reference earns every automatic point that can be measured here, isolated and in process."""
+    return _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
+
+
+def prove_stub(assignment: Assignment) -> Iterator[Finding]:
+    """Whether the stub earns nothing, isolated and in process."""
+    return _whole(assignment, "stub", assignment.stub, 0.0)
+
+
+def prove_variant(assignment: Assignment, variant: Variant) -> Finding:
+    """Whether a variant earns full marks in the tasks of its module."""
+    tasks = [task for task in assignment.tasks if task.module == variant.module]
+    submission = of_sources(assignment, {variant.module: variant.source})
+    report = grade(assignment, submission, tasks=[task.name for task in tasks], hints=False)
+    return _scored(f"variant {variant.name}", report, sum(task.points for task in tasks))
+
+
 def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = False) -> Finding:
-    """Whether a mutant is killed by the check that it names."""
+    """Whether a mutant is killed by the check that it names; all others run only when `thorough`."""
     submission = of_sources(assignment, {mutant.module: mutant.source})
-    report = grade(assignment, submission, tasks=None if thorough else [mutant.task])
+    report = grade(assignment, submission, names=None if thorough else [mutant.killed_by])
     measured = [result for result in report.results if result.status is not Status.SKIPPED]
     killers = {result.check.name for result in measured if result.status is not Status.PASSED}
     others = sorted(
@@ -93,7 +108,7 @@ def _alike(assignment: Assignment, mutant: Mutant) -> set[str]:
 def prove_tape(assignment: Assignment, work: Mutant | Variant) -> Finding:
     """Whether the tape gives every check the status and the hint that examples drawn anew give."""
     submission = of_sources(assignment, {work.module: work.source})
-    tasks = [work.task] if isinstance(work, Mutant) else None
+    tasks = [work.task] if isinstance(work, Mutant) else [t.name for t in assignment.tasks if t.module == work.module]
     played, drawn = (grade(assignment, submission, tasks=tasks, taped=taped) for taped in (True, False))
     differ = [
         f"{a.check.name}: {a.status} with hint {a.hint!r} by the tape, {b.status} with hint {b.hint!r} without"

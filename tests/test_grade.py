@@ -142,6 +142,11 @@ def test_only_the_tasks_that_are_asked_for_are_graded(hw1):
     assert [result.check.name for result in report.results] == ["test_scale_by_zero"]
 
 
+def test_only_the_checks_that_are_named_are_graded(hw1):
+    report = grade(hw1, of(REFERENCE), names=["TestNorm::test_of_nothing"])
+    assert [result.check.name for result in report.results] == ["TestNorm::test_of_nothing"]
+
+
 def test_all_modules_of_an_assignment_are_graded(tmp_path):
     root = make_two_module_course(tmp_path)
     report = grade(load_assignment(root, "hw1"), of(REFERENCE, kernels="def dot(v, w):\n    return 2\n"))
