@@ -90,6 +90,11 @@ class Report:
     def open_tasks(self) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if self.score_of(task) is None)
 
+    @property
+    def broken(self) -> tuple[CheckResult, ...]:
+        """Of checks that failed through our own fault."""
+        return tuple(result for result in self.results if result.status is Status.ERROR)
+
     def of(self, task: Task) -> tuple[CheckResult, ...]:
         return tuple(result for result in self.results if result.check.task == task.name)
 
