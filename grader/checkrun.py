@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from grader.plugin import RUN
+from grader.plugin import RUN, check_of, is_plain, run_of, run_plain, wanted
 from grader.run import Run
 from grader.tape import cache
 from grader.text import plain
@@ -24,8 +25,10 @@ VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", NO_OTHERS, "PYTEST_CURRENT_TEST
 NEEDLESS = "cacheprovider unraisableexception threadexception logging faulthandler doctest junitxml pastebin".split()
 # ... of pytest's own plugins: the second collects garbage, which takes half of the time; the logging of each check is
 # set up three times
+QUIET = ("-p", "no:terminal")
 Stamp = tuple[str, int]
 _imported: dict[str, Stamp] = {}  # check modules that were left in sys.modules: file and time of change
+_known: dict[tuple[object, ...], Bring] = {}  # what was collected last, by root and files
 
 
 def run_checks(run: Run, files: Sequence[Path], root: Path, *, timeouts: bool = False) -> str:
@@ -38,41 +41,91 @@ def run_checks(run: Run, files: Sequence[Path], root: Path, *, timeouts: bool = 
     Returns:
         What kept checks from running, and empty if nothing did.
     """
+    set_hypothesis_home_dir(cache() / "hypothesis")  # which otherwise is .hypothesis/ wherever we are
+    with _clean_environment(), contextlib.redirect_stdout(io.StringIO()), contextlib.closing(run):
+        if timeouts:
+            return _pytest(run, files, root, "-p", "timeout").problem
+        found = _collected(run, files, root)
+        checks = wanted(run, found.items)
+        for item in checks:
+            if is_plain(item):
+                item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        if others := frozenset(check_of(item).name for item in checks if not is_plain(item)):
+            with_others = _pytest(replace(run, names=others), files, root, *QUIET)
+            return found.problem or with_others.problem
+        return found.problem
+
+
+def _collected(run: Run, files: Sequence[Path], root: Path) -> Bring:
+    """The checks in the files. Collecting takes longer than a good submission: it is done once for the same files."""
+    key = (str(root), *map(_stamp, files))
+    found = _known.get(key)
+    if found is None:
+        _known.clear()
+        found = _pytest(Run(), files, root, "--collect-only", *QUIET)
+        if not found.problem:
+            _known[key] = found
+    for item in found.items[:1]:
+        item.config.stash[RUN] = run
+    return found
+
+
+def _pytest(run: Run, files: Sequence[Path], root: Path, *options: str) -> Bring:
+    """What became of running pytest."""
     arguments = ["-c", str(CONFIG), f"--rootdir={root}", "--import-mode=importlib", "--noconftest", "-s"]
-    arguments += ["--continue-on-collection-errors", "-p", "grader"]
-    arguments += ["-p", "timeout"] if timeouts else ["-p", "no:terminal"]  # the one needs the other
+    arguments += ["--continue-on-collection-errors", "-p", "grader", *options]
     arguments += [part for name in NEEDLESS for part in ("-p", f"no:{name}")]
-    stamps = dict(_stamp(path) for path in files)
+    stamps = dict(map(_stamp, files))
     _forget_others(stamps)
     bring = Bring(run)
-    set_hypothesis_home_dir(cache() / "hypothesis")  # which otherwise is .hypothesis/ wherever we are
-    with _clean_environment(), contextlib.redirect_stdout(io.StringIO()):
-        status = pytest.main([*arguments, *map(str, files)], plugins=[bring])
-    _remember(stamps)
-    if bring.problems:
+    bring.end(pytest.main([*arguments, *map(str, files)], plugins=[bring]))
+    if bring.problem:
         _imported.clear()  # pytest leaves behind what it could not import; nothing of that may count next time
-        return "\n".join(bring.problems)
-    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        return f"pytest ended with {status!s}."
-    return ""
+    else:
+        _remember(stamps)
+    return bring
 
 
 class Bring:
-    """Gives pytest the run, and hears of check files that cannot be imported."""
+    """Gives pytest the run, runs what is plain without pytest, and hears of check files that cannot be imported.
+
+    Attributes:
+        items: that were collected.
+        problem: what kept checks from running; empty if nothing did.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.problems: list[str] = []
+        self._problems: list[str] = []
+        self.items: list[pytest.Item] = []
+        self.problem = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
         config.option.tbstyle = "line"  # nobody reads pytest's own tracebacks, which cost more than most checks
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.items = list(session.items)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        if not is_plain(item) or item.config.pluginmanager.hasplugin("timeout"):
+            return None
+        assert isinstance(item, pytest.Function)
+        run_plain(item, run_of(item.config))
+        return True
+
+    def end(self, status: int | pytest.ExitCode) -> None:
+        """pytest has ended."""
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+            self._problems = self._problems or [f"pytest ended with {status!s}."]
+        self.problem = "\n".join(self._problems)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             reason = report.longreprtext.strip().split("\n")[-1].removeprefix("E").strip()
-            self.problems.append(f"{report.nodeid} cannot be imported: {plain(reason)}")
+            self._problems.append(f"{report.nodeid} cannot be imported: {plain(reason)}")
 
 
 @contextmanager

@@ -6,10 +6,13 @@ It is loaded in every pytest run of an environment, so it does nothing until a t
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from grader.throughput.checks import Throughput
 
 RUN = pytest.StashKey["Run"]()
+PLAIN = pytest.StashKey[bool]()
 DESK_SECONDS = 60  # for one check at a student's desk
 MEASURING_SECONDS = 900  # for one that measures
 MARKERS = (
@@ -67,8 +71,12 @@ def run_of(config: pytest.Config) -> Run:
 @pytest.fixture(scope="module")
 def hw(request: pytest.FixtureRequest) -> Any:
     """The submission under test: the module's functions and classes are its attributes."""
+    return _module(run_of(request.config), request.path)
+
+
+def _module(run: Run, checks: Path) -> Any:
     try:
-        return run_of(request.config).submission(request.path).module
+        return run.submission(checks).module
     except SubmissionError as error:
         pytest.fail(str(error), pytrace=False)
 
@@ -90,17 +98,12 @@ class NotStartedYet(Skipped):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if is_check(item)]
-    if not ours:
+    if not any(map(is_check, items)):
         return
-    if "torch" in sys.modules:  # checks are many small operations; threads cost more than they give, and change sums
-        sys.modules["torch"].set_num_threads(1)
     run = run_of(config)
-    run.by_hand |= {run.subject(item.path) for item in ours if item.get_closest_marker("by_hand")}
-    if run.tasks is not None:
-        items[:] = ours = [item for item in ours if task_of(item).name in run.tasks]
-    if run.names is not None:
-        items[:] = ours = [item for item in ours if check_of(item).name in run.names]
+    ours = wanted(run, items)
+    if run.tasks is not None or run.names is not None:
+        items[:] = ours
     if (
         config.pluginmanager.hasplugin("timeout")
         and not config.getoption("timeout", None)
@@ -117,13 +120,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     if not is_check(item) or "hw" not in getattr(item, "fixturenames", ()):
         return (yield)
-    run = run_of(item.config)
+    with _entered(item, run_of(item.config), item.obj):  # type: ignore[attr-defined]
+        return (yield)
+
+
+@contextmanager
+def _entered(item: pytest.Item, run: Run, function: Any) -> Iterator[None]:
+    """Within: the function of a check may be called."""
     submission = run.submission(item.path)
     with ExitStack() as stack:
-        function = item.obj  # type: ignore[attr-defined]
         run.enter_check(stack, submission, function, check_of(item), stand_ins_of(item))
         try:
-            return (yield)
+            yield
         except BaseException as error:
             if verdict := run.not_started(error, submission):
                 raise NotStartedYet(str(verdict), _use_item_location=True) from None
@@ -135,8 +143,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not is_check(pyfuncitem) or "hw" not in pyfuncitem.fixturenames:
         return None
     given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    name = pyfuncitem.nodeid.partition("::")[2]
-    return run_of(pyfuncitem.config).perform(name, pyfuncitem.obj, given, pyfuncitem.path) or None
+    return run_of(pyfuncitem.config).perform(_name(pyfuncitem), pyfuncitem.obj, given, pyfuncitem.path) or None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,16 +155,65 @@ def pytest_runtest_makereport(
         return report
     run = run_of(item.config)
     error = None if call.excinfo is None else call.excinfo.value
-    if isinstance(error, Skipped):
-        status = Status.NOT_STARTED if isinstance(error, NotStartedYet) else Status.SKIPPED
-        result = CheckResult(check=check_of(item), status=status, message=str(error))
-    else:
-        result = run.settle(check_of(item), error, call.duration, run.opened(item.path))
-        if error is not None and item.config.getoption("tbstyle", "auto") == "auto":
-            title = (getattr(item.obj, "__doc__", None) or "").strip().split("\n")[0]  # type: ignore[attr-defined]
-            report.longrepr = f"{title}\n\n{result.message}" if title else result.message
+    result = _settled(item, run, error, call.duration)
+    if error is not None and not isinstance(error, Skipped) and item.config.getoption("tbstyle", "auto") == "auto":
+        title = (getattr(item.obj, "__doc__", None) or "").strip().split("\n")[0]  # type: ignore[attr-defined]
+        report.longrepr = f"{title}\n\n{result.message}" if title else result.message
     report.grader = _packed(result, item, run)  # type: ignore[attr-defined]
     return report
+
+
+def _settled(item: pytest.Item, run: Run, error: BaseException | None, seconds: float) -> CheckResult:
+    if isinstance(error, Skipped):
+        status = Status.NOT_STARTED if isinstance(error, NotStartedYet) else Status.SKIPPED
+        return CheckResult(check=check_of(item), status=status, message=str(error))
+    return run.settle(check_of(item), error, seconds, run.opened(item.path))
+
+
+def run_plain(item: pytest.Function, run: Run) -> None:
+    """Run a check that is plain, and nothing of what pytest does around a test: that takes longer than most checks."""
+    error, began = None, time.perf_counter()
+    try:
+        function = item.function if item.cls is None else item.function.__get__(item.cls())
+        given = {"hw": _module(run, item.path), **_parameters(item)}
+        with ExitStack() as stack:
+            if "tmp_path" in item.fixturenames:
+                given["tmp_path"] = Path(stack.enter_context(TemporaryDirectory()))
+            stack.enter_context(_entered(item, run, function))
+            if not run.perform(_name(item), function, given, item.path):
+                function(**given)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        error = raised
+    result = _settled(item, run, error, time.perf_counter() - began)
+    run.add(run.subject(item.path), task_of(item), result, item.location[1] or 0, run.notes(item.path))
+
+
+def is_plain(item: pytest.Item) -> bool:
+    """Whether a check takes the submission, its own parameters and a folder, and is run whatever the machine."""
+    if PLAIN not in item.stash:
+        item.stash[PLAIN] = (
+            is_check(item)
+            and isinstance(item, pytest.Function)
+            and {"hw"} <= _takes(item) <= {"hw", "tmp_path", *_parameters(item)}
+            and {*item.fixturenames} - _takes(item) <= {"request", "tmp_path_factory"}  # for these
+            and not any(item.get_closest_marker(name) for name in ("skip", "skipif", "xfail"))
+        )
+    return item.stash[PLAIN]
+
+
+def _takes(item: pytest.Function) -> set[str]:
+    return {*inspect.signature(item.function).parameters} - {"self"}
+
+
+def _parameters(item: pytest.Function) -> dict[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def _name(item: pytest.Item) -> str:
+    """Of a check with its parameters, as on the tape."""
+    return item.nodeid.partition("::")[2]
 
 
 class Collector:
@@ -207,6 +263,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[RUN].close()
 
 
+def wanted(run: Run, items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The checks among the items that the run asks for; it learns what they say of their submission."""
+    ours = [item for item in items if is_check(item)]
+    if "torch" in sys.modules:  # checks are many small operations; threads cost more than they give, and change sums
+        sys.modules["torch"].set_num_threads(1)
+    run.by_hand |= {run.subject(item.path) for item in ours if item.get_closest_marker("by_hand")}
+    if run.tasks is not None:
+        ours = [item for item in ours if task_of(item).name in run.tasks]
+    if run.names is not None:
+        ours = [item for item in ours if check_of(item).name in run.names]
+    return ours
+
+
 def is_check(item: pytest.Item) -> bool:
     """Whether a test belongs to a task; another project's `task` mark, which names none, is let be."""
     mark = item.get_closest_marker("task")
@@ -226,7 +295,7 @@ def check_of(item: pytest.Item) -> Check:
     """The check that a test is; its parameters, if any, belong to one check."""
     weight = item.get_closest_marker("weight")
     return Check(
-        name=item.nodeid.partition("::")[2].partition("[")[0],
+        name=_name(item).partition("[")[0],
         task=task_of(item).name,
         weight=float(weight.args[0]) if weight else 1.0,
         hidden=item.path.stem.endswith("_hidden"),

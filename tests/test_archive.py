@@ -167,6 +167,7 @@ def test_a_member_that_reaches_into_the_table_of_contents_is_refused():
         made(("a.py", ANY))[40:],
         b"PK\x05\x06" + bytes(18) + b"x",
     ],
+    ids=range(8),  # the time of day is in the zips
 )
 def test_what_is_no_whole_zip_is_an_error_or_empty(data):
     def read_all():

@@ -134,3 +134,104 @@ def test_time_outs_are_watched_where_that_is_asked_for(folder):
 def endless(v):
     while True:
         v = v
+
+
+def test_unchanged_check_files_are_collected_once(folder, monkeypatch):
+    run_in(folder)
+    monkeypatch.setattr(pytest, "main", lambda *_, **__: pytest.fail("collected again"))
+    for source, status in (
+        ("def norm(v):\n    return v\n", Status.PASSED),
+        ("def norm(v):\n    return 0\n", Status.FAILED),
+    ):
+        run, problem = run_in(folder, source)
+        assert problem == ""
+        assert statuses(run) == {"test_norm": status}
+
+
+PLAIN = """
+
+@pytest.mark.task("norm")
+class TestNorm:
+    seen = []
+
+    @pytest.mark.parametrize("v", [1, 2])
+    def test_of(self, hw, v, tmp_path):
+        assert tmp_path.is_dir()
+        self.seen.append(tmp_path)
+        self.mine = v
+        assert hw.norm(v) == v
+
+    def test_is_a_new_one_in_a_folder_of_its_own(self, hw):
+        assert not hasattr(self, "mine")
+        assert len(set(self.seen)) == len(self.seen) > 1
+        assert not any(path.exists() for path in self.seen)
+"""
+
+
+def test_a_plain_check_has_its_parameters_an_instance_and_a_folder_of_its_own(folder):
+    (folder / "test_vectors.py").write_text(CHECKS + PLAIN)
+    for _ in range(2):
+        assert set(statuses(run_in(folder)[0]).values()) == {Status.PASSED}
+    run, _ = run_in(folder, "def norm(v):\n    return 3 if v == 3 else 1\n")
+    assert statuses(run)["TestNorm::test_of"] is Status.FAILED
+
+
+OTHERS = """
+
+@pytest.fixture
+def three():
+    yield 3
+
+
+@pytest.mark.task("norm")
+def test_with_a_fixture(hw, three):
+    assert hw.norm(three) == 3
+
+
+@pytest.mark.task("norm")
+def test_with_a_request(hw, request):
+    assert request.node.name == "test_with_a_request"
+
+
+@pytest.mark.task("norm")
+@pytest.mark.skip(reason="no GPU")
+def test_that_is_skipped(hw):
+    assert False
+
+
+@pytest.mark.task("norm")
+def test_that_skips(hw):
+    pytest.skip("no GPU")
+"""
+
+
+def test_what_takes_more_than_a_submission_is_run_by_pytest(folder):
+    (folder / "test_vectors.py").write_text(CHECKS + OTHERS)
+    for _ in range(2):
+        run, problem = run_in(folder)
+        assert problem == ""
+        assert statuses(run) == {
+            "test_norm": Status.PASSED,
+            "test_with_a_fixture": Status.PASSED,
+            "test_with_a_request": Status.PASSED,
+            "test_that_is_skipped": Status.SKIPPED,
+            "test_that_skips": Status.SKIPPED,
+        }
+
+
+def test_only_what_is_asked_for_is_run(folder):
+    (folder / "test_vectors.py").write_text(CHECKS + OTHERS)
+    for name in ("test_norm", "test_with_a_fixture"):
+        run = Run(
+            cells={"vectors": (Cell(filename="vectors.py", source="def norm(v):\n    return v\n"),)}, names={name}
+        )
+        assert run_checks(run, sorted(folder.glob("test_*.py")), folder) == ""
+        assert statuses(run) == {name: Status.PASSED}
+
+
+def test_an_interrupt_ends_the_run_and_its_workers(folder):
+    (folder / "test_vectors.py").write_text(CHECKS + "    raise KeyboardInterrupt\n")
+    run = Run(cells={"vectors": (Cell(filename="vectors.py", source="def norm(v):\n    return v\n"),)})
+    with pytest.raises(KeyboardInterrupt):
+        run_checks(run, [folder / "test_vectors.py"], folder)
+    assert run.opened(folder / "test_vectors.py") is None
