@@ -928,6 +928,46 @@ class TestUnasked:
         finally:
             session.close()
 
+    @pytest.fixture
+    def fail(self):
+        """Runs a check that has failed at the first of its two requests: the session, and the worker that it left."""
+        sessions = []
+
+        def failed(body):
+            plan, _ = plan_of(lambda hw: (hw.echo(1), hw.double(2)))
+            session = open_session(f"{SOURCE}\ndef echo(x):\n    raise ValueError\n\ndef double(x):\n    {body}\n")
+            sessions.append(session)
+            session.begin()
+            with session.stand_in({}):
+                session.expect(plan)
+                assert session.transcript() == b""
+                session.example(0)
+                with pytest.raises(SubmissionRaised):
+                    session.module.echo(1)
+                process = session._process
+            return session, process
+
+        yield failed
+        for session in sessions:
+            session.close()
+
+    def test_the_worker_of_a_check_that_has_failed_goes_on_when_it_is_through(self, fail):
+        session, process = fail("return 2 * x")
+        assert session._process is process
+        assert session.module.double(3) == 6
+
+    @pytest.mark.parametrize("body", ["import time; time.sleep(9)", "import os; os._exit(3)"])
+    def test_one_that_is_not_is_ended(self, fail, body):
+        session, process = fail(body)
+        assert session._process is None
+        assert process.exit_text()
+
+    def test_one_that_answers_too_much_is_ended(self, fail, monkeypatch):
+        monkeypatch.setattr("grader.remote.ahead.MOST_ANSWERED", 600)
+        session, process = fail("return 'long' * 1000")
+        assert session._process is None
+        assert process.exit_text()
+
 
 def doubles(hw):
     return [hw.double(np.arange(3.0)), hw.double(2)]

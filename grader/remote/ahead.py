@@ -238,11 +238,11 @@ class Ahead:
 
     Attributes:
         answers: what they were answered, of the example that runs.
-        all_here: whether all answers were received.
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._next, self.all_here = plan, 0, False
+        self._plan, self._next = plan, 0
+        self._read = self._all_here = False
         self._id = secrets.token_hex(8)
         self.answers = Answers(plan.named)
 
@@ -272,7 +272,7 @@ class Ahead:
         It is empty where they take longer, are too much to be kept, or something comes that is no answer; and once a
         request raises: most likely the check fails there.
         """
-        until, channel.more_time = time.monotonic() + seconds, None
+        until, channel.more_time, self._read = time.monotonic() + seconds, None, True
         frames: list[Frame] = []
         total, size = hashlib.sha256(), 0
         try:
@@ -296,8 +296,31 @@ class Ahead:
             return b""
         finally:
             channel.put_back(frames)
-        self.all_here = True
+        self._all_here = True
         return total.digest()
+
+    def outlast(self, channel: Channel, seconds: float) -> bool:
+        """Whether the worker is through with all requests, or is so in this time; what it answered is dropped.
+
+        Only of a check whose transcript was asked for: it has failed, most likely where the submission raises, and a
+        new worker for each check of an untouched stub would be most of what that costs. A check that passes, and has
+        asked for less than was sent, leaves no trace of the rest: its worker is to be ended.
+        """
+        if not self._read:
+            return False
+        until, channel.more_time = time.monotonic() + seconds, None
+        last, size = self._named(len(self._plan.words) - 1).encode(), 0
+        try:
+            while not self._all_here:
+                text, data = channel.receive_text(until)
+                size += len(text) + len(data)
+                self._all_here = text.startswith((b'["ok","%s"' % last, b'["error","%s"' % last))
+                if size > MOST_ANSWERED:
+                    return False
+        except (TimeoutError, Closed, WireError):
+            return False
+        channel.drop()
+        return True
 
     def expects(self, message: list[Any], buffers: list[Buffer]) -> str:
         """The id of the next request, if it is this one; else an empty string."""

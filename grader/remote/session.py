@@ -22,6 +22,7 @@ from grader.sandbox.launch import current
 from grader.sandbox.process import Process
 
 READ_SECONDS = 2.0  # for all answers of a check; those that take longer are read as they come
+OUTLAST_SECONDS = 0.02  # for answers that nobody wants any more: about what it takes to have another worker
 LOADS = 2  # how often a submission may fail to load before it is given up
 MIB = 1 << 20
 
@@ -144,9 +145,7 @@ class Session:
         ahead, self._ahead = self._ahead, None
         if ahead is None or ahead.over or self._process is None:
             return
-        if ahead.all_here:
-            self._process.channel.drop()
-        else:
+        if not ahead.outlast(self._process.channel, OUTLAST_SECONDS):
             self.close()
 
     def example(self, number: int) -> None:
