@@ -41,7 +41,9 @@ def test_the_stub_earns_nothing(assignment: Assignment) -> None:
 def test_every_check_of_the_stub_is_not_started(assignment: Assignment) -> None:
     sources = {module: assignment.stub(module).read_text(encoding="utf-8") for module in assignment.modules}
     report = grade(assignment, of_sources(assignment, sources))
-    assert {result.status for result in report.results} == {Status.NOT_STARTED}
+    tasks = {task.name for task in assignment.tasks if task.module == assignment.modules[0]}
+    assert {result.status for result in report.results if result.check.task in tasks} == {Status.NOT_STARTED}
+    assert {result.status for result in report.results} <= {Status.NOT_STARTED, Status.SKIPPED}  # what takes a GPU
 
 
 @each_assignment
