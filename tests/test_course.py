@@ -22,7 +22,7 @@ ASSIGNMENTS = [load_assignment(ROOT, name) for name in assignment_names(ROOT)]
 MUTANTS = [(assignment, mutant) for assignment in ASSIGNMENTS for mutant in load_mutants(assignment)]
 VARIANTS = [(assignment, variant) for assignment in ASSIGNMENTS for variant in load_variants(assignment)]
 SAMPLED = 25  # one mutant in so many is graded without the tape here; all of them by `grader validate --thorough`
-CHECKS = {"hw1": 74, "hw2": 89, "hw3": 102, "hw4": 84, "hw5": 74}  # pinned, so that no check is lost unseen
+CHECKS = {"hw1": 74, "hw2": 89, "hw3": 102, "hw4": 81, "hw5": 74}  # pinned, so that no check is lost unseen
 
 each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
 
@@ -84,7 +84,8 @@ def test_the_tape_gives_every_check_the_status_and_the_hint_of_the_ordinary_way(
 def test_every_check_that_draws_before_it_runs_is_on_the_tape(assignment: Assignment) -> None:
     tape = tape_of(assignment)
     names = {name.partition("[")[0] for name in tape.checks}
-    assert names == {check.name for check in checks(assignment)}
+    drawing = {task.name for task in assignment.tasks if task.module == assignment.modules[0]}  # kernels draw nothing
+    assert names == {check.name for check in checks(assignment) if check.task in drawing}
     reasons = {name: taped.reason for name, taped in tape.checks.items() if not taped.examples}
     assert {name: reason for name, reason in reasons.items() if "st.data" not in reason} == {}
 
@@ -97,7 +98,8 @@ def test_no_check_is_lost(assignment: Assignment) -> None:
 @each_assignment
 def test_at_least_three_variants_and_a_mutant_for_each_task(assignment: Assignment) -> None:
     assert len(load_variants(assignment)) >= 3
-    assert {mutant.task for mutant in load_mutants(assignment)} == {task.name for task in assignment.tasks}
+    tasks = {task.name for task in assignment.tasks if not task.name.endswith("_speed")}  # cheats do: test_throughput_...
+    assert {mutant.task for mutant in load_mutants(assignment)} == tasks
 
 
 @each_assignment
@@ -134,7 +136,8 @@ def test_the_notebook_runs_from_top_to_bottom_with_the_reference(assignment: Ass
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     texts = [output["data"]["text/plain"] for output in shown if "data" in output]
-    assert sum("public checks pass" in text for text in texts) == len(assignment.tasks)
+    tasks = [task for task in assignment.tasks if task.module == assignment.modules[0]]  # kernels take a process
+    assert sum("public checks pass" in text for text in texts) == len(tasks)
     assert not any("✗" in text for text in texts)
     assert any("image/png" in output.get("data", {}) for output in shown)
     assert not any(output.get("name") == "stderr" for output in shown)
