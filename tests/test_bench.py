@@ -70,5 +70,6 @@ def test_workers_and_calls_are_measured(tmp_path, capsys, monkeypatch):
     assert [line[:24].strip() for line in lines] == [
         "a worker with NumPy, to", "its own memory while i", "a worker with torch, to", "its own memory while i",
         "call without arguments", "array of 4 x 3 there", "array of 4 x 3 there and",
+        "in a check, sent before", "likewise, answered as by",
         "array of 2 MB there and", "array of 8 MB there and",
     ]  # fmt: skip
