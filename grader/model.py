@@ -60,6 +60,7 @@ class CheckResult:
 
     check: Check
     status: Status
+    share: float = 1.0  # of its points that a check earns if it passed: a speed may earn a part
     message: str = ""
     hint: str = ""  # names the mistake, where it is a known one; tells nothing of the inputs, so it may always be shown
     seconds: float = 0.0
@@ -89,17 +90,22 @@ class Report:
     def open_tasks(self) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if self.score_of(task) is None)
 
+    @property
+    def broken(self) -> tuple[CheckResult, ...]:
+        """Of checks that failed through our own fault."""
+        return tuple(result for result in self.results if result.status is Status.ERROR)
+
     def of(self, task: Task) -> tuple[CheckResult, ...]:
         return tuple(result for result in self.results if result.check.task == task.name)
 
     def score_of(self, task: Task) -> float | None:
-        """Points of a task: its share of passed weight; None while a check is unsettled or none was run."""
+        """Points of a task: its share of earned weight; None while a check is unsettled or none was run."""
         results = self.of(task)
         if not results or not all(result.status.settled for result in results):
             return None
         total = sum(result.check.weight for result in results)
-        passed = sum(result.check.weight for result in results if result.status is Status.PASSED)
-        return round(task.points * passed / total, 6)
+        earned = sum(result.check.weight * result.share for result in results if result.status is Status.PASSED)
+        return round(task.points * earned / total, 6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ It is loaded in every pytest run of an environment, so it does nothing until a t
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import time
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from grader.run import Run
+    from grader.throughput.checks import Throughput
 
 RUN = pytest.StashKey["Run"]()
 PLAIN = pytest.StashKey[bool]()
 DESK_SECONDS = 60  # for one check at a student's desk
+MEASURING_SECONDS = 900  # for one that measures
 MARKERS = (
     "task(name, points=None, covers=()): the checks of one task, which share its points by weight",
     "by_hand: the submission uses NumPy, and no library that differentiates (stands for a whole check file)",
@@ -78,6 +81,17 @@ def _module(run: Run, checks: Path) -> Any:
         pytest.fail(str(error), pytrace=False)
 
 
+@pytest.fixture(scope="module")
+def throughput(request: pytest.FixtureRequest) -> Generator[Throughput, None, None]:
+    """Runs kernels of the submission in workers of their own, and measures them."""
+    from grader.throughput.checks import Throughput
+
+    run = run_of(request.config)
+    measuring = Throughput(functools.partial(run.kernel, request.path), run.tell)
+    yield measuring
+    measuring.close()
+
+
 class NotStartedYet(Skipped):
     """A check of an untouched stub is no failure; --pdb and -x pass it by."""
 
@@ -98,7 +112,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ):
         for item in ours:
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(DESK_SECONDS))
+                measures = "throughput" in getattr(item, "fixturenames", ())
+                item.add_marker(pytest.mark.timeout(MEASURING_SECONDS if measures else DESK_SECONDS))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -303,6 +318,7 @@ def _packed(result: CheckResult, item: pytest.Item, run: Run) -> dict[str, Any]:
         "check": [check.name, check.task, check.weight, check.hidden],
         "line": item.location[1] or 0,
         "status": str(result.status),
+        "share": result.share,
         "message": result.message,
         "hint": result.hint,
         "seconds": result.seconds,
@@ -316,6 +332,7 @@ def _unpacked(packed: dict[str, Any]) -> tuple[str, CheckResult, Task, int, list
     result = CheckResult(
         check=Check(name=name, task=task, weight=weight, hidden=hidden),
         status=Status(packed["status"]),
+        share=packed["share"],
         message=packed["message"],
         hint=packed["hint"],
         seconds=packed["seconds"],

@@ -76,7 +76,8 @@ def show_report(console: Console, report: Report, *, hidden: bool = True) -> Non
         _show_tasks(console, report)
         told: set[str] = set()
         for result in report.results:
-            if result.status not in (Status.PASSED, Status.NOT_STARTED) and (hidden or not result.check.hidden):
+            untold = not result.message if result.status is Status.PASSED else result.status is Status.NOT_STARTED
+            if not untold and (hidden or not result.check.hidden):
                 _show_result(console, result, told)
         console.print()
     for note in report.notes:

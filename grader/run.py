@@ -18,8 +18,12 @@ from grader.remote import Session
 from grader.replay import play, record
 from grader.submission import find, read_cells
 from grader.tape import Tape
+from grader.throughput.errors import Unmeasured
+from grader.throughput.kernel import Kernel, beside, sandboxed
+from grader.throughput.result import Measurement
 from grader.withheld import BY_HAND
 
+MEASURES = "throughput"  # the fixture of checks that measure a kernel
 DESK_SEED = "desk"  # the examples a student sees; those of grading come from the assignment's own seed
 
 
@@ -33,11 +37,12 @@ class Work:
     _lines: dict[str, tuple[bool, int]] = field(default_factory=dict)
 
     def add(self, task: Task, result: CheckResult, line: int, notes: Iterable[str]) -> None:
-        """Keep a result; of a parametrised check the worst: a failure is worse than what could not be measured."""
+        """Keep a result; of a parametrised check the worst: a failure is worse than what could not be measured, and
+        that is worse than what earned a part."""
         if task.points or task.name not in self.tasks:
             self.tasks[task.name] = task
         name = result.check.name
-        if name not in self.results or _weight(result.status) > _weight(self.results[name].status):
+        if name not in self.results or _weight(result) > _weight(self.results[name]):
             self.results[name] = result
         self._lines.setdefault(name, (result.check.hidden, line))
         self.notes |= dict.fromkeys(notes)
@@ -55,8 +60,9 @@ class Work:
         )
 
 
-def _weight(status: Status) -> int:
-    return 0 if status is Status.PASSED else 2 if status.settled else 1
+def _weight(result: CheckResult) -> float:
+    """0 for full marks, below 1 for a part of them."""
+    return 1 - result.share if result.status is Status.PASSED else 3 if result.status.settled else 2
 
 
 @dataclass(kw_only=True)
@@ -88,6 +94,7 @@ class Run:
     on_failure: Callable[[Session | Local, CheckResult], CheckResult] | None = None
     tape: Tape | None = None
     recording: bool = False
+    measurement: Measurement | None = None  # of the check that runs
     by_hand: set[str] = field(default_factory=set)
     work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
     _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
@@ -138,6 +145,27 @@ class Run:
             return Session(module, read_cells(path), limits)
         return load(path, module, withheld)
 
+    def kernel(self, checks: Path, name: str) -> Kernel:
+        """A function of the submission, to be measured in a worker of its own.
+
+        Raises:
+            Unmeasured: it stands in a running notebook, and nowhere else.
+            SubmissionError: there is no submission, or it cannot be read.
+        """
+        if self.namespace is not None:
+            raise Unmeasured("a kernel runs in a process of its own: save the notebook, and run pytest in its folder")
+        module, start = module_of(checks), sandboxed
+        if module in self.cells:
+            cells = self.cells[module]
+        else:
+            cells = read_cells(find(self.path or checks.parent, module)[0])
+            start = sandboxed if self.isolate else beside
+        return Kernel(name=name, module=module, cells=cells, limits=self.limits, start=start)
+
+    def tell(self, found: Measurement) -> None:
+        """The check that runs has measured a kernel."""
+        self.measurement = found
+
     def close(self) -> None:
         """End all workers."""
         for submission in self._open.values():
@@ -161,6 +189,7 @@ class Run:
                 )
             self._start(submission)
         submission.begin()
+        self.measurement = None
         stack.enter_context(submission.stand_in(stand_ins))
         files = submission.files if isinstance(submission, Local) else {}
         stack.enter_context(configured(function, check.name, self.seed, functools.partial(guard, files)))
@@ -177,6 +206,8 @@ class Run:
         Returns:
             Whether it passed. If not, it is to be run the ordinary way.
         """
+        if MEASURES in given:  # nothing is drawn, and a clock is not replayed
+            return self.recording
         submission = self.submission(checks)
         if self.tape is None:
             return False
@@ -200,7 +231,7 @@ class Run:
     ) -> CheckResult:
         """The result of a check that ended, or raised."""
         if error is None:
-            return CheckResult(check=check, status=Status.PASSED, seconds=seconds)
+            return _passed(check, seconds, self.measurement)
         if isinstance(submission, Local):
             status, message = judge(error, submission.files, submission.names)
         else:
@@ -231,6 +262,12 @@ class Run:
     def reports(self) -> dict[str, Report]:
         """What was found, by what it is about."""
         return {about: work.report(about) for about, work in self.work.items()}
+
+
+def _passed(check: Check, seconds: float, found: Measurement | None) -> CheckResult:
+    """The result of a check that raised nothing."""
+    result = CheckResult(check=check, status=Status.PASSED, seconds=seconds)
+    return result if found is None else replace(result, share=found.share, message=found.text())
 
 
 def guard(files: Mapping[str, str], test: Callable[..., Any]) -> Callable[..., Any]:

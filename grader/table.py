@@ -59,7 +59,7 @@ def next_step(task: Task, results: tuple[CheckResult, ...]) -> str:
     """What to do about a task, in one line; empty when all is well."""
     troubled = [result for result in results if result.status is not Status.PASSED]
     if not troubled:
-        return ""
+        return next((result.message.split("\n")[0] for result in results if result.share < 1), "")
     first = min(troubled, key=lambda result: result.status is Status.NOT_STARTED)
     text = first.message.strip().split("\n")[0]
     if first.status is Status.NOT_STARTED:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from hypothesis.control import current_build_context
 from hypothesis.database import choices_to_bytes
 from hypothesis.strategies import DataObject
@@ -135,6 +134,8 @@ def alone(name: str) -> Iterator[None]:
         with suppress(OSError):
             folder = _folder()
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            from filelock import FileLock  # which a bare machine that only measures may lack
+
             stack.enter_context(FileLock(folder / f"{name}{LOCK}"))
         yield
 

@@ -39,15 +39,12 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
             against examples drawn anew, for every mutant and variant.
     """
     mutants, variants = load_mutants(assignment), load_variants(assignment)
-    yield from _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
-    yield from _whole(assignment, "stub", assignment.stub, 0.0)
+    yield from prove_reference(assignment)
+    yield from prove_stub(assignment)
     for mutant in mutants:
         yield prove_mutant(assignment, mutant, thorough=thorough)
     for variant in variants:
-        submission = of_sources(assignment, {variant.module: variant.source})
-        yield _scored(
-            f"variant {variant.name}", grade(assignment, submission, hints=False), assignment_total(assignment)
-        )
+        yield prove_variant(assignment, variant)
     if thorough:
         yield from (prove_tape(assignment, mutant) for mutant in mutants)
         yield from (prove_tape(assignment, variant) for variant in variants)
@@ -58,30 +55,60 @@ def validate(assignment: Assignment, *, wheel: Path | None = None, thorough: boo
         yield _none(f"answers in {name}", leaks(assignment, files), f"none in {len(files)} files")
 
 
+def prove_reference(assignment: Assignment) -> Iterator[Finding]:
+    """Whether the reference earns every automatic point that can be measured here, isolated and in process."""
+    return _whole(assignment, "reference", assignment.reference, assignment_total(assignment))
+
+
+def prove_stub(assignment: Assignment) -> Iterator[Finding]:
+    """Whether the stub earns nothing, isolated and in process."""
+    return _whole(assignment, "stub", assignment.stub, 0.0)
+
+
+def prove_variant(assignment: Assignment, variant: Variant) -> Finding:
+    """Whether a variant earns full marks in the tasks of its module."""
+    tasks = [task for task in assignment.tasks if task.module == variant.module]
+    submission = of_sources(assignment, {variant.module: variant.source})
+    report = grade(assignment, submission, tasks=[task.name for task in tasks], hints=False)
+    return _scored(f"variant {variant.name}", report, sum(task.points for task in tasks))
+
+
 def prove_mutant(assignment: Assignment, mutant: Mutant, *, thorough: bool = False) -> Finding:
     """Whether a mutant is killed by the check that it names; all others run only when `thorough`."""
     submission = of_sources(assignment, {mutant.module: mutant.source})
     report = grade(assignment, submission, names=None if thorough else [mutant.killed_by])
-    killers = {result.check.name for result in report.results if result.status is not Status.PASSED}
+    measured = [result for result in report.results if result.status is not Status.SKIPPED]
+    killers = {result.check.name for result in measured if result.status is not Status.PASSED}
     others = sorted(
-        {result.check.task for result in report.results if result.status is not Status.PASSED} - {mutant.task}
+        {result.check.task for result in measured if result.status is not Status.PASSED} - _alike(assignment, mutant)
     )
     named = any(result.hint == mutant.hint for result in report.results)
     problems = []
+    unmeasured = {result.check.name: result for result in report.results if result.status is Status.SKIPPED}
+    if mutant.killed_by in unmeasured:
+        return Finding(
+            what=f"mutant {mutant.name}", ok=True, detail=f"not measured: {unmeasured[mutant.killed_by].message}"
+        )
     if mutant.killed_by not in killers:
         problems.append(f"survives {mutant.killed_by}")
     if others:
         problems.append(f"costs points of other tasks too: {', '.join(others)}")
-    if report.open_tasks:
-        problems.append(f"a check failed by itself: {_line(next(r for r in report.results if not r.status.settled))}")
+    if broken := [result for result in measured if not result.status.settled]:
+        problems.append(f"a check failed by itself: {_line(broken[0])}")
     detail = "; ".join(problems) or f"killed by {mutant.killed_by}" + ("" if named else " (its hint is not given)")
     return Finding(what=f"mutant {mutant.name}", ok=not problems, detail=detail)
+
+
+def _alike(assignment: Assignment, mutant: Mutant) -> set[str]:
+    """The task of a mutant, and those that ask for the same functions: a wrong kernel has no speed."""
+    covered = {name for task in assignment.tasks if task.name == mutant.task for name in task.covers}
+    return {task.name for task in assignment.tasks if covered & set(task.covers)}
 
 
 def prove_tape(assignment: Assignment, work: Mutant | Variant) -> Finding:
     """Whether the tape gives every check the status and the hint that examples drawn anew give."""
     submission = of_sources(assignment, {work.module: work.source})
-    tasks = [work.task] if isinstance(work, Mutant) else None
+    tasks = [work.task] if isinstance(work, Mutant) else [t.name for t in assignment.tasks if t.module == work.module]
     played, drawn = (grade(assignment, submission, tasks=tasks, taped=taped) for taped in (True, False))
     differ = [
         f"{a.check.name}: {a.status} with hint {a.hint!r} by the tape, {b.status} with hint {b.hint!r} without"
@@ -120,9 +147,17 @@ def _whole(assignment: Assignment, what: str, file: Callable[[str], Path], expec
 
 
 def _scored(what: str, report: Report, expected: float) -> Finding:
-    wrong = [result for result in report.results if (result.status is Status.PASSED) != (expected > 0)]
-    ok = report.score == expected and not report.open_tasks and not wrong
+    skipped = {result.check.task: result.message for result in report.results if result.status is Status.SKIPPED}
+    unmeasured = [task for task in report.open_tasks if task.name in skipped]
+    expected -= sum(task.points for task in unmeasured) if expected else 0.0
+    wrong = [
+        result
+        for result in report.results
+        if result.status is not Status.SKIPPED and (result.status is Status.PASSED) != (expected > 0)
+    ]
+    ok = report.score == expected and set(report.open_tasks) == set(unmeasured) and not wrong
     detail = f"{report.score:g} of {report.max_score:g} points"
+    detail += "".join(f"; {task.name} not measured: {skipped[task.name]}" for task in unmeasured)
     if not ok:
         detail += f", expected {expected:g}" + "".join(f"\n{_line(result)}" for result in wrong)
     return Finding(what=what, ok=ok, detail=detail)

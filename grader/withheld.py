@@ -14,7 +14,7 @@ BY_HAND = tuple(  # libraries that differentiate by themselves
     "autograd cupy functorch jax jaxlib keras mlx mxnet paddle pytensor tensorflow tinygrad torch torchgen".split()
 )
 OPEN = (  # of this package: what the process of a submission works with, and data
-    *("grader.data", "grader.derandomised", "grader.errors", "grader.model", "grader.sandbox"),
+    *("grader.data", "grader.derandomised", "grader.device", "grader.errors", "grader.model", "grader.sandbox"),
     *("grader.text", "grader.wire", "grader.withheld"),
 )
 

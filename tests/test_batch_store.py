@@ -76,11 +76,11 @@ def test_what_failed_by_our_fault_is_graded_again(tmp_path):
     with open_store(tmp_path, "hw1") as store:
         store.begin(changed=False)
         store.add(key("ada"), report("ada", status=Status.ERROR), 1.0)
-        assert store.entries["ada"].is_open
+        assert not store.entries["ada"].measured
         assert not store.has(key("ada"))
         store.add(key("ada"), report("ada"), 1.0)
         assert store.has(key("ada"))
-        assert not store.entries["ada"].is_open
+        assert store.entries["ada"].measured
         assert store.report("ada") == report("ada")
 
 

@@ -179,7 +179,7 @@ class TestServers:
     def test_one_that_runs_and_refuses_is_not_asked_again(self, sandbox, monkeypatch):
         asked = []
 
-        def refuse(server, layers, limits):
+        def refuse(server, layers, limits, shared):
             asked.append(server)
             raise SandboxError("refused")
 

@@ -156,3 +156,11 @@ def test_mistakes_of_all_files_are_told_at_once(root):
         load_assignment(root, "hw1")
     told = str(caught.value)
     assert all(f"{root / name}:" in told for name in (PUBLIC, HIDDEN, EXPERIMENTS, REFERENCE))
+
+
+def test_a_second_task_may_be_about_the_same_function(root):
+    path = root / "assignments/hw1/test_vectors.py"
+    more = '\n\n@pytest.mark.task("norm_speed", points=5, covers=("norm",))\ndef test_speed(hw):\n    hw.norm([1.0])\n'
+    path.write_text(path.read_text("utf-8").replace("points=30", "points=25") + more)
+    found = {task.name: task.covers for task in load_assignment(root, "hw1").tasks}
+    assert found["norm"] == found["norm_speed"] == ("norm",)

@@ -81,7 +81,7 @@ raise NotImplementedError()
 # there are training images. Explain it: what can 32 filters represent that 2 cannot, why does a wide network start
 # better, and why did it not overfit here? What does each further filter bring, and when would you stop?
 
-# %% [markdown] points=21 task="why_wider"
+# %% [markdown] points=3 task="why_wider"
 # YOUR ANSWER HERE
 
 # %% tags=["script-only"]

@@ -10,10 +10,10 @@ import msgspec
 
 from grader.batch.unit import Key
 from grader.errors import BatchError
-from grader.model import Report, Status
+from grader.model import Report
 from grader.text import plain
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Record:
     @property
     def measured(self) -> bool:
         """Whether it need not be graded again; where we failed, it must."""
-        return all(result.status is not Status.ERROR for result in self.report.results)
+        return not self.report.broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

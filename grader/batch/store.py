@@ -40,10 +40,6 @@ class Entry:
     score: float
     points: tuple[tuple[str, float | None], ...]  # by task; None where they are open
 
-    @property
-    def is_open(self) -> bool:
-        return any(points is None for _, points in self.points)
-
 
 @contextmanager
 def open_store(folder: Path, assignment: str) -> Iterator[Store]:

@@ -109,7 +109,7 @@ def _plain(
     for result in shown:
         mark, word, _ = MARKS[result.status]
         lines.append(f"  {mark} {title(result)}" + ("" if result.status is Status.PASSED else f" ({word})"))
-        if result.message and result.status is not Status.PASSED:
+        if result.message:
             lines += [f"      {line}" for line in _printable(result.message).splitlines()]
     if hidden:
         lines.append(f"  {_hidden_line(hidden)}")
@@ -135,7 +135,7 @@ def _row(result: CheckResult) -> str:
     mark, word, colour = MARKS[result.status]
     said = "" if result.status is Status.PASSED else f' <span style="color:{colour}">({escape(word)})</span>'
     message = ""
-    if result.message and result.status is not Status.PASSED:
+    if result.message:
         message = (
             '<pre style="margin:4px 0 8px;padding:6px;background:#f6f6f6;border:0;white-space:pre-wrap;'
             f'text-align:left">{escape(_printable(result.message))}</pre>'

@@ -34,14 +34,22 @@ class Session:
         name: of the module.
         cells: its code.
         limits: for loading, for each call, and for a whole check (see `begin`).
+        start: starts its worker; in the sandbox of this process, if not given.
 
     Attributes:
         module: what checks call.
         replaced: the staff's functions that stand in now.
     """
 
-    def __init__(self, name: str, cells: tuple[Cell, ...], limits: Limits) -> None:
+    def __init__(
+        self,
+        name: str,
+        cells: tuple[Cell, ...],
+        limits: Limits,
+        start: Callable[[Limits, tuple[Cell, ...]], Process] | None = None,
+    ) -> None:
         self.name, self.cells, self.limits = name, cells, limits
+        self._new_process = start or (lambda limits, cells: current().process(limits, cells))
         self.module = RemoteModule(self)
         self.replaced: Mapping[str, Callable[..., Any]] = NOTHING
         self._process: Process | None = None
@@ -65,6 +73,13 @@ class Session:
     def recorded(self) -> list[RecordedCall]:
         """The last calls of this check, without those of large arrays."""
         return self._record.calls()
+
+    @property
+    def process(self) -> Process:
+        """Its worker, which is started if there is none."""
+        self._start()
+        assert self._process is not None
+        return self._process
 
     def begin(self) -> None:
         """A check begins: its seconds start to count, its calls are kept."""
@@ -233,7 +248,7 @@ class Session:
             return
         if len(self._gone) >= LOADS:
             raise type(self._gone[-1])(*self._gone[-1].args)
-        self._process = current().process(self.limits, self.cells)
+        self._process = self._new_process(self.limits, self.cells)
         self._process.channel.limit = int(self.limits.answer_mb * MIB)
         self._numbers = Numbers(self, self._process)
         try:

@@ -38,32 +38,35 @@ class Sandbox:
         self._one_at_a_time = threading.RLock()
         self._owner = os.getpid()
 
-    def process(self, limits: Limits, cells: Iterable[Cell] = ()) -> Process:
+    def process(self, limits: Limits, cells: Iterable[Cell] = (), shared: int | None = None) -> Process:
         """Start a worker.
 
         Args:
             cells: the code that it will load; what that imports is loaded in the server, if it is a well-known library.
+            shared: the descriptor of memory that it gets.
 
         Raises:
             SandboxError: it cannot be started, which is no fault of the code.
         """
         if self.level is Level.E:
-            return Spawned(limits, imports(cells) - set(limits.withheld))
-        return self.forked(self.level.layers, limits, imports(cells))
+            return Spawned(limits, imports(cells) - set(limits.withheld), shared)
+        return self.forked(self.level.layers, limits, imports(cells), shared)
 
-    def forked(self, layers: Collection[Layer], limits: Limits, modules: Collection[str] = ()) -> Process:
+    def forked(
+        self, layers: Collection[Layer], limits: Limits, modules: Collection[str] = (), shared: int | None = None
+    ) -> Process:
         """A worker behind these layers. A server that has ended is replaced once."""
         with self._one_at_a_time:
             inside = Layer.BUBBLEWRAP in layers
             server = self._server(modules, limits, inside)
             try:
-                return Forked(server, layers, limits)
+                return Forked(server, layers, limits, shared)
             except SandboxError:
                 if server.running:
                     raise
             self._servers.remove(server)
             server.close()
-            return Forked(self._server(modules, limits, inside), layers, limits)
+            return Forked(self._server(modules, limits, inside), layers, limits, shared)
 
     def close(self) -> None:
         """End all servers and their workers; in a process that was forked from the owner of them it does nothing."""

@@ -39,6 +39,7 @@ ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "PYTHONUSERBASE": site.getuserbase(),  # there is no home folder to find it in
 }
+KEPT = ("PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_VISIBLE_DEVICES")  # where nothing is kept from a worker anyway
 PYTHON = [sys.executable, "-P", "-B", "-m"]  # nothing is taken from the working folder, nothing written beside a module
 CPUCLOCK_SCHED = 2  # Linux: with a process id, the clock of the time that it was scheduled (clock_getcpuclockid(3))
 START_SECONDS = 120.0  # for a server to load its libraries, on a machine that has much else to do
@@ -64,6 +65,12 @@ class Process(Protocol):
     def cpu_seconds(self) -> float | None:
         """Processor time that the process has used; None where the system does not tell."""
 
+    def waited_seconds(self) -> float | None:
+        """Time in which its first thread could have computed, but others had the processor; likewise."""
+
+    def peak_bytes(self) -> int | None:
+        """The most memory that it has had; likewise."""
+
     def exit_text(self) -> str:
         """How the process ended, in words; empty while it runs."""
 
@@ -76,27 +83,34 @@ class Spawned:
 
     Args:
         modules: that it loads before its memory is limited.
+        shared: the descriptor of memory that it gets.
     """
 
-    def __init__(self, limits: Limits, modules: Collection[str] = ()) -> None:
+    def __init__(self, limits: Limits, modules: Collection[str] = (), shared: int | None = None) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="grader-"))
         ours, theirs = pair()
         with theirs:
+            ends = [theirs.fileno(), *([] if shared is None else [shared])]
             self._process = subprocess.Popen(
-                [*PYTHON, "grader.sandbox.standalone", str(theirs.fileno()), json.dumps(_bounds(limits)), *modules],
-                pass_fds=[theirs.fileno()],
+                [*PYTHON, "grader.sandbox.standalone", ",".join(map(str, ends)), json.dumps(_bounds(limits)), *modules],
+                pass_fds=ends,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=self.scratch,
-                env=ENVIRONMENT
-                | {"PATH": os.environ.get("PATH", ""), "HOME": str(self.scratch), "TMPDIR": str(self.scratch)},
+                env=_environment() | {"HOME": str(self.scratch), "TMPDIR": str(self.scratch)},
                 start_new_session=True,
             )
         self.channel = Channel(ours)
 
     def cpu_seconds(self) -> float | None:
         return _cpu_seconds(self._process.pid)
+
+    def waited_seconds(self) -> float | None:
+        return waited_seconds(self._process.pid)
+
+    def peak_bytes(self) -> int | None:
+        return _peak_bytes(self._process.pid)
 
     def exit_text(self) -> str:
         try:
@@ -118,12 +132,13 @@ class Spawned:
 class Forked:
     """A worker that a server has forked and isolated."""
 
-    def __init__(self, server: Server, layers: Collection[Layer], limits: Limits) -> None:
+    def __init__(self, server: Server, layers: Collection[Layer], limits: Limits, shared: int | None = None) -> None:
         ours, theirs = pair()
         with theirs:
             try:
                 request = {"fork": {"layers": sorted(layers), "bounds": _bounds(limits)}}
-                answer, descriptors = server.ask(request, theirs.fileno())
+                ends = [theirs.fileno(), *([] if shared is None else [shared])]
+                answer, descriptors = server.ask(request, *ends)
             except BaseException:
                 ours.close()
                 raise
@@ -139,6 +154,12 @@ class Forked:
 
     def cpu_seconds(self) -> float | None:
         return _cpu_seconds(self._pid)
+
+    def waited_seconds(self) -> float | None:
+        return waited_seconds(self._pid)
+
+    def peak_bytes(self) -> int | None:
+        return _peak_bytes(self._pid)
 
     def exit_text(self) -> str:
         if self._status is None:
@@ -268,6 +289,14 @@ class Server:
         return answer, descriptors
 
 
+def _environment() -> dict[str, str]:
+    """Of a worker at level E: it finds compilers, GPUs, and the packages that this process finds."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    if folders := os.environ.get("PYTHONPATH"):
+        kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, folders.split(os.pathsep)))
+    return ENVIRONMENT | kept
+
+
 def _bounds(limits: Limits) -> dict[str, Any]:
     """The limits that a worker puts on itself (see `grader.sandbox.isolate.Bounds`)."""
     return {name: getattr(limits, name) for name in ("cpu_seconds", "memory_mb", "scratch_mb", "withheld")}
@@ -286,6 +315,24 @@ def _cpu_seconds(pid: int) -> float | None:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except (OSError, AttributeError):
         return None
+
+
+def waited_seconds(task: int | str) -> float | None:
+    """Time in which a thread, by its name in /proc, could have computed, but others had the processor; None where the
+    system does not tell."""
+    try:
+        computed, waited, _ = Path(f"/proc/{task}/schedstat").read_text("ascii").split()
+    except (OSError, ValueError):
+        return None
+    return int(waited) * 1e-9 if int(computed) else None  # a kernel that does not count says 0 of both
+
+
+def _peak_bytes(pid: int) -> int | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def _ended(code: int) -> str:

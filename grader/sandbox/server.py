@@ -5,7 +5,8 @@ value, because a worker has all of its memory. One thread, always: what another 
 the worker.
 
 The other side asks over a socket of packets, each a JSON object, and gets one JSON object back:
-    {"fork": {layers, bounds}} with the worker's end of its channel   -> {"pid", "scratch"} with a pidfd, or {"error"}
+    {"fork": {layers, bounds}} with the worker's end of its channel, and perhaps the descriptor of memory that it shares
+                                                                      -> {"pid", "scratch"} with a pidfd, or {"error"}
     {"end": pid}                                                      -> {"status"}, as of waitpid
 """
 
@@ -67,12 +68,12 @@ class Server:
                 return
             match json.loads(message):
                 case {"fork": {"layers": layers, "bounds": bounds}}:
-                    self._fork([Layer(layer) for layer in layers], Bounds(**bounds), descriptors[0])
+                    self._fork([Layer(layer) for layer in layers], Bounds(**bounds), descriptors)
                 case {"end": pid}:
                     self._answer({"status": self._end(pid)})
 
     def _receive(self) -> tuple[bytes, list[int]]:
-        message, ancillary, _, _ = self._control.recvmsg(PACKET, socket.CMSG_SPACE(4))
+        message, ancillary, _, _ = self._control.recvmsg(PACKET, socket.CMSG_SPACE(2 * 4))
         descriptors = array.array("i")
         for _, _, data in ancillary:
             descriptors.frombytes(data)
@@ -82,7 +83,7 @@ class Server:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         self._control.sendmsg([json.dumps(answer).encode()], rights)
 
-    def _fork(self, layers: list[Layer], bounds: Bounds, end: int) -> None:
+    def _fork(self, layers: list[Layer], bounds: Bounds, ends: list[int]) -> None:
         self._forked += 1
         scratch = self._folder / f"worker-{self._forked}"
         scratch.mkdir(mode=0o700)
@@ -90,9 +91,10 @@ class Server:
         told, tell = os.pipe()
         pid = os.fork()
         if not pid:
-            run_worker(layers, bounds, scratch, self._forked, end, tell)
+            run_worker(layers, bounds, scratch, self._forked, ends, tell)
         os.close(tell)
-        os.close(end)
+        for end in ends:
+            os.close(end)
         self._scratch[pid] = scratch
         with open(told, "rb") as pipe:  # ends when the worker is isolated
             problem = pipe.read().decode()
@@ -111,11 +113,11 @@ class Server:
         return status
 
 
-def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, end: int, tell: int) -> NoReturn:
+def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, ends: list[int], tell: int) -> NoReturn:
     """Become a worker: in a new process, forked from the server."""
     try:
         os.setsid()
-        keep_only(end, tell)
+        keep_only(*ends, tell)
         os.chdir(scratch)
         os.environ.update(HOME=str(scratch), TMPDIR=str(scratch))
         tempfile.tempdir = None  # to be looked up again
@@ -128,7 +130,8 @@ def run_worker(layers: list[Layer], bounds: Bounds, scratch: Path, number: int, 
     status = 1
     try:
         Withheld(bounds.withheld).install()
-        Worker(Channel(socket.socket(fileno=end)), scratch).serve()
+        channel, *shared = ends
+        Worker(Channel(socket.socket(fileno=channel)), scratch, *shared).serve()
         status = 0
     finally:  # nothing of the server's runs here, and no exit handler of the submission
         os._exit(status)

@@ -1,7 +1,8 @@
 """A worker that is started afresh: it has limits, but nothing keeps it from what the user who grades can do.
 
-Runs as `python -m grader.sandbox.standalone DESCRIPTOR BOUNDS MODULES...`, in its scratch folder. The modules are
-loaded before its memory is limited, because libraries take more than they use.
+Runs as `python -m grader.sandbox.standalone DESCRIPTORS BOUNDS MODULES...`, in its scratch folder. The descriptors are
+of its channel and, if there is any, of the memory that it shares, joined by a comma. The modules are loaded before its
+memory is limited, because libraries take more than they use.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from grader.withheld import Withheld
 
 
 def main() -> None:
-    descriptor, bounds, *modules = sys.argv[1:]
-    keep_only(int(descriptor))
+    descriptors, bounds, *modules = sys.argv[1:]
+    channel, *shared = map(int, descriptors.split(","))
+    keep_only(channel, *shared)
     allowed = Bounds(**json.loads(bounds))
     for name in modules:
         with suppress(ImportError):  # the submission imports it, too, and is told
@@ -31,7 +33,7 @@ def main() -> None:
         derandomise()
     limit(allowed)
     Withheld(allowed.withheld).install()
-    Worker(Channel(socket.socket(fileno=int(descriptor))), Path.cwd()).serve()
+    Worker(Channel(socket.socket(fileno=channel)), Path.cwd(), *shared).serve()
 
 
 if __name__ == "__main__":

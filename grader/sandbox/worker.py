@@ -9,6 +9,9 @@ arguments, by place and by name:
     ["call", id, [target, name | null], [...], {...}]   call the target, or its method
     ["get", id, [target, name], [], {}]   ["set", id, [target, name], [value], {}]
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
+    ["arrange", id, [name], [device, grant, slots], {}]   what calls of a function are to be timed (see `timed`);
+    ["go", id, [first, end], [], {}]            make these of them;
+    ["audit", id, [], [], {}]                   make the first -> the operations that it comes down to
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
     ["ahead", id, [n, kept, sizes], [], {}]     nor has this: the next n requests are answered one after the other
@@ -54,11 +57,18 @@ class CallbackFailed(Exception):
 
 
 class Worker:
-    """Answers requests about one module until the channel closes."""
+    """Answers requests about one module until the channel closes.
 
-    def __init__(self, channel: Channel, scratch: Path) -> None:
+    Args:
+        scratch: its folder.
+        shared: the descriptor of memory that the checks share with it, if they do.
+    """
+
+    def __init__(self, channel: Channel, scratch: Path, shared: int | None = None) -> None:
         self._channel = channel
         self._scratch = scratch
+        self._shared = shared
+        self._timed: Any = None
         self._module = types.ModuleType("submission")
         self._objects: dict[int, Any] = {0: self._module}
         self._numbers: dict[int, int] = {id(self._module): 0}
@@ -140,6 +150,18 @@ class Worker:
 
     def _set(self, target: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         setattr(self._target(target), name, *args)
+
+    def _arrange(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        from grader.sandbox.timed import Calls  # which few submissions need
+
+        self._timed = Calls(getattr(self._module, name), self._shared, *args)
+
+    def _go(self, first: int, end: int, args: list[Any], kwargs: dict[str, Any]) -> None:
+        self._timed.run(first, end)
+
+    def _audit(self, args: list[Any], kwargs: dict[str, Any]) -> list[str]:
+        found: list[str] = self._timed.audit()
+        return found
 
     def _target(self, target: int | list[Any]) -> Any:
         return self._scopes[-1].part(*target[1:]) if isinstance(target, list) else self._objects[target]
@@ -265,6 +287,9 @@ KINDS: dict[str, Callable[..., Any]] = {
     "get": Worker._get,
     "set": Worker._set,
     "operator": Worker._operator,
+    "arrange": Worker._arrange,
+    "go": Worker._go,
+    "audit": Worker._audit,
 }
 SILENT: dict[str, Callable[..., None]] = {
     "stand_in": Worker._stand_in,

@@ -164,7 +164,7 @@ print("their parameters:", F * C * 9 + F + F * F * 9 + F, "and FLOPs:", f"{2 * 6
 # there are training images. Explain it: what can 32 filters represent that 2 cannot, why does a wide network start
 # better, and why did it not overfit here? What does each further filter bring, and when would you stop?
 
-# %% [markdown] points=21 task="why_wider"
+# %% [markdown] points=3 task="why_wider"
 # ### BEGIN SOLUTION
 # With two filters everything that the affine layer learns about a digit is two pictures of 4 × 4 numbers: two kinds of
 # strokes, and where they are. What two digits have in common there, no later weight can tell apart. With 32 filters

@@ -17,7 +17,7 @@ from grader.machine import cpus
 from tests.bench.options import Options
 
 SHORT = ("startup", "workers", "boundary", "isolation", "floor", "peers")
-LONG = ("scale",)
+LONG = ("scale", "throughput", "resources")
 LIBRARIES = ("torch", "pytest", "hypothesis", "nbgrader")
 
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = Path(__file__).par
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=tests.bench.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", nargs="*", metavar="NAME", help="what to measure; all but `scale`, if not said")
+    parser.add_argument("what", nargs="*", metavar="NAME", help="what to measure; all but the long ones, if not said")
     parser.add_argument("-a", "--assignment", action="append", choices=names, help="of these only; may be repeated")
     parser.add_argument(
         "-n",

@@ -1,0 +1,50 @@
+"""What `make bench BENCH=throughput` and `BENCH=resources` print."""
+
+from pathlib import Path
+
+import pytest
+
+from grader.throughput.errors import Unmeasured
+from tests.bench import resources, throughput
+from tests.bench.options import Options
+from tests.test_throughput_numbers import measurement
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_spread_is_that_of_the_measurements(monkeypatch, capsys):
+    found = iter([measurement(0.5), measurement(0.52), measurement(0.49)])
+    monkeypatch.setattr(throughput, "measure", lambda *args, **named: next(found))
+    throughput.spread(throughput.staff(ROOT / "solutions" / "hw4" / "conv_kernels.py", "conv2d_im2col"), 3)
+    said = capsys.readouterr().out
+    assert "median" in said
+    assert "4.00 %" in said
+
+
+def test_the_table_says_what_was_reached_and_what_was_not_measured(monkeypatch, capsys):
+    def measure(kernel, cases, *, device):
+        if device == "cuda":
+            raise Unmeasured("there is none")
+        return measurement(0.5)
+
+    monkeypatch.setattr(throughput, "measure", measure)
+    monkeypatch.setattr(throughput, "spread", lambda *args: None)
+    throughput.bench(Options(root=ROOT, assignments=()))
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| conv2d")]
+    assert len([row for row in rows if "0.50" in row]) == len(throughput.ALL)
+    assert [row for row in rows if "not measured: there is none" in row]
+
+
+@pytest.mark.filterwarnings("ignore")  # triton's own
+def test_the_kernel_compiles_for_gpus_that_are_not_here(capsys):
+    pytest.importorskip("triton")
+    resources.bench(Options(root=ROOT, assignments=()))
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| sm_")]
+    assert {row.split()[1] for row in rows} == {"sm_80", "sm_90"}
+    assert all("MMA" in row for row in rows)
+
+
+def test_without_triton_it_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "triton", None)
+    resources.bench(Options(root=ROOT, assignments=()))
+    assert "not measured: triton is not installed" in capsys.readouterr().out
