@@ -98,7 +98,9 @@ def test_no_check_is_lost(assignment: Assignment) -> None:
 @each_assignment
 def test_at_least_three_variants_and_a_mutant_for_each_task(assignment: Assignment) -> None:
     assert len(load_variants(assignment)) >= 3
-    tasks = {task.name for task in assignment.tasks if not task.name.endswith("_speed")}  # cheats do: test_throughput_...
+    tasks = {
+        task.name for task in assignment.tasks if not task.name.endswith("_speed")
+    }  # cheats do: test_throughput_...
     assert {mutant.task for mutant in load_mutants(assignment)} == tasks
 
 
