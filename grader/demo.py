@@ -73,7 +73,7 @@ def run_demo(console: Console, root: Path, name: str, into: Path) -> None:
 
 
 def a_class(assignment: Assignment) -> Iterator[Pupil]:
-    """The students of the demo."""
+    """The students of the demo. Of several modules ada hands in all, the others one: a class that is graded soon."""
     module = assignment.modules[0]
     reference = _unmarked(assignment.reference(module).read_text(encoding="utf-8"))
     stub = assignment.stub(module).read_text(encoding="utf-8")
@@ -84,7 +84,11 @@ def a_class(assignment: Assignment) -> Iterator[Pupil]:
     def notebook(*sources: str, only: list[str] | None = None, copy: str = "") -> str:
         return _filled(released, names if only is None else only, *sources, copy=copy)
 
-    yield Pupil(name="ada", story="the reference", files={f"{module}.ipynb": _solved(assignment)})
+    yield Pupil(
+        name="ada",
+        story="the reference",
+        files={f"{each}.ipynb": _solved(assignment, each) for each in assignment.modules},
+    )
     yield Pupil(name="ben", story="nothing was written", files={f"{module}.ipynb": released})
     for pupil, variant in zip(("cleo", "dora", "emil"), load_variants(assignment), strict=False):
         yield Pupil(
@@ -131,9 +135,9 @@ def _unmarked(source: str) -> str:
     return "".join(line for line in source.splitlines(keepends=True) if not is_marker(line.rstrip("\n")))
 
 
-def _solved(assignment: Assignment) -> str:
-    """The instructor's notebook, plots and written answers included."""
-    text = (assignment.solution_dir / f"{assignment.notebook}.ipynb").read_text(encoding="utf-8")
+def _solved(assignment: Assignment, module: str) -> str:
+    """The instructor's notebook of a module, plots and written answers included."""
+    text = (assignment.solution_dir / f"{module}.ipynb").read_text(encoding="utf-8")
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         cell["source"] = _unmarked("".join(cell["source"]))
@@ -185,10 +189,10 @@ def _require_built(course: Path, name: str) -> None:
 
 
 def _command(console: Console, course: Path, *arguments: str, results: str = "", of: int = 0) -> None:
-    """Run an nbgrader command as a step that counts what fits the pattern `results`, until there are `of` of them."""
+    """Run an nbgrader command as a step that counts folders with what fits `results`, until there are `of` of them."""
 
     def made() -> str:
-        return f"{len(list(course.glob(results)))} of {of}" if results else ""
+        return f"{len({path.parent for path in course.glob(results)})} of {of}" if results else ""
 
     _step(
         console,
@@ -266,11 +270,12 @@ def show_results(console: Console, course: Path, assignment: Assignment, pupils:
 
 
 def _why(course: Path, assignment: Assignment, student: str) -> str:
-    """The first thing that cost points, as the graded notebook says it."""
-    path = course / "autograded" / student / assignment.name / f"{assignment.notebook}.ipynb"
-    if not path.is_file():
+    """The first thing that cost points, as the graded notebooks say it."""
+    folder = course / "autograded" / student / assignment.name
+    paths = [path for module in assignment.modules if (path := folder / f"{module}.ipynb").is_file()]
+    if not paths:
         return "not graded"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cells = [cell for path in paths for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
     texts = [output.get("data", {}).get("text/plain", "") for cell in cells for output in cell.get("outputs", ())]
     lost = [reason for text in texts if (reason := _reason("".join(text).split("\n")))]
     rest = f"(+{len(lost) - 1}) " if len(lost) > 1 else ""  # first, since the end is what is cut off

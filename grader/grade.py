@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from grader.checkrun import run_checks
 from grader.errors import SandboxError, SubmissionError
 from grader.files import Files
 from grader.mistakes import Mistakes
-from grader.model import Assignment, Cell, Check, CheckResult, Report, Status, Submission, digest
+from grader.model import Assignment, Cell, Check, CheckResult, Report, Status, Submission, Task, digest
 from grader.run import Run
 from grader.sandbox.launch import current
 from grader.sandbox.level import Level
@@ -64,7 +64,7 @@ def grade(
         for check in checks(assignment)
         if check.task in {task.name for task in wanted} and (names is None or check.name in names)
     ]
-    results: dict[str, CheckResult] = {}
+    results = _unread(submission, wanted, expected)
     problem = ""
     tape = tape_of(assignment) if taped else None
     for _ in range(ATTEMPTS):
@@ -85,6 +85,16 @@ def grade(
         notes=submission.notes,
         environment=environment(isolate),
     )
+
+
+def _unread(submission: Submission, tasks: Sequence[Task], expected: Sequence[Check]) -> dict[str, CheckResult]:
+    """The results of the checks whose module was not handed in, or cannot be read, by name."""
+    why = {task.name: submission.unread[task.module] for task in tasks if task.module in submission.unread}
+    return {
+        check.name: CheckResult(check=check, status=Status.FAILED, message=why[check.task])
+        for check in expected
+        if check.task in why
+    }
 
 
 def unreadable(assignment: Assignment, student: str, message: str) -> Report:

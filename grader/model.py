@@ -128,11 +128,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What one student handed in for one assignment: for each module its cells, executed in order."""
+    """What one student handed in for one assignment: for each module its cells, executed in order.
+
+    Attributes:
+        unread: of the modules that were not handed in or cannot be read, why; the others are graded.
+    """
 
     student: str
     assignment: str
     modules: Mapping[str, tuple[Cell, ...]]
+    unread: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

@@ -31,26 +31,39 @@ def read_submission(path: Path | Files, assignment: Assignment, student: str = "
     """Read the modules of an assignment from a file, a folder, a zip, or the files that were found in one.
 
     Raises:
-        SubmissionError: there is no such file, or it cannot be read; says what to do.
+        SubmissionError: none of the modules can be read; says what to do.
     """
     files = opened(path) if isinstance(path, Path) else path
     modules: dict[str, tuple[Cell, ...]] = {}
+    unread: dict[str, str] = {}
     notes = list(files.notes)
     for module in assignment.modules:
-        name, said = choose(files, module)
-        modules[module] = cells_of(files.read(name, limit_of(name)), name)
-        notes += said
-    return Submission(student=student, assignment=assignment.name, modules=modules, notes=tuple(notes))
+        try:
+            name, said = choose(files, module, assignment.modules)
+            modules[module] = cells_of(files.read(name, limit_of(name)), name)
+            notes += said
+        except SubmissionError as error:
+            unread[module] = str(error)
+    if not modules:
+        raise SubmissionError("\n".join(unread.values()))
+    return Submission(
+        student=student,
+        assignment=assignment.name,
+        modules=modules,
+        unread=unread,
+        notes=(*notes, *unread.values()),
+    )
 
 
-def choose(files: Files, module: str) -> tuple[str, tuple[str, ...]]:
+def choose(files: Files, module: str, modules: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]:
     """The file that holds a module, and what there is to say about the choice.
 
     That is `<module>.ipynb` or `<module>.py`. With both, the notebook counts, unless nothing was written in it and
-    something in the .py. With neither, a single file of another name is taken for it.
+    something in the .py. With neither, a single file of another name is taken for it, unless that name is one of
+    `modules`.
     """
     names = files.names()
-    named, others = _candidates(names, module)
+    named, others = _candidates(names, module, modules)
     if len(named) == 2:
         return _of_both(files, *named)
     if named:
@@ -64,8 +77,8 @@ def choose(files: Files, module: str) -> tuple[str, tuple[str, ...]]:
 
 def needed(names: Iterable[str], modules: Iterable[str]) -> tuple[str, ...]:
     """Of the files that were handed in, those that reading the modules may open."""
-    names = tuple(names)
-    found = [_candidates(names, module) for module in modules]
+    names, modules = tuple(names), tuple(modules)
+    found = [_candidates(names, module, modules) for module in modules]
     return tuple(dict.fromkeys(name for named, others in found for name in named or others[:1]))
 
 
@@ -177,10 +190,11 @@ def _work(names: Iterable[str]) -> list[str]:
     return [name for name in names if is_work(name)]
 
 
-def _candidates(names: Sequence[str], module: str) -> tuple[list[str], list[str]]:
-    """The files of a module's own name; and those of another name that would be taken for it, the best first."""
+def _candidates(names: Sequence[str], module: str, modules: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files of a module's own name; and those of a name that is no module's, which would be taken for it."""
     named = [name for name in (f"{module}.ipynb", f"{module}.py") if name in names]
-    of_kind = [[name for name in _work(names) if name.endswith(ending)] for ending in (".ipynb", ".py")]
+    free = [name for name in _work(names) if name.rpartition(".")[0] not in modules]
+    of_kind = [[name for name in free if name.endswith(ending)] for ending in (".ipynb", ".py")]
     return named, [same[0] for same in of_kind if len(same) == 1]
 
 

@@ -153,6 +153,32 @@ def test_all_modules_of_an_assignment_are_graded(tmp_path):
     assert {task.name: report.score_of(task) for task in report.tasks} == {"norm": 30, "vectors": 40, "dot": 0}
 
 
+def test_a_module_that_was_not_handed_in_costs_only_its_own_tasks(tmp_path):
+    assignment = load_assignment(make_two_module_course(tmp_path), "hw1")
+    (tmp_path / "handed").mkdir()
+    (tmp_path / "handed" / "vectors.py").write_text(REFERENCE)
+    report = grade_path(assignment, tmp_path / "handed", "ada")
+    assert {task.name: report.score_of(task) for task in report.tasks} == {"norm": 30, "vectors": 40, "dot": 0}
+    (why,) = {result.message for result in report.results if result.check.task == "dot"}
+    assert why == "Neither kernels.ipynb nor kernels.py was handed in (found: vectors.py)."
+    assert why in report.notes
+
+
+def test_a_module_that_cannot_be_read_costs_only_its_own_tasks(tmp_path):
+    assignment = load_assignment(make_two_module_course(tmp_path), "hw1")
+    (tmp_path / "handed").mkdir()
+    (tmp_path / "handed" / "vectors.py").write_text(REFERENCE)
+    (tmp_path / "handed" / "kernels.ipynb").write_text('{"cells": [')
+    report = grade_path(assignment, tmp_path / "handed", "ada")
+    assert report.score == 70
+    assert {result.status for result in report.results if result.check.task == "dot"} == {Status.FAILED}
+    (tmp_path / "handed" / "vectors.py").write_text("")
+    report = grade_path(assignment, tmp_path / "handed", "ada")
+    assert report.score == 0
+    assert "vectors.py is empty." in report.notes[0]
+    assert "kernels.ipynb is no notebook" in report.notes[0]
+
+
 # Same work, same score
 
 

@@ -207,7 +207,7 @@ class Autograde(NbgraderAutograde):  # type: ignore[misc]
                 "environment": dict(report.environment),
             }
             found[name] = scores_of(rebuilt, report)
-            if self.execute_notebooks and submission is not None:
+            if self.execute_notebooks and submission is not None and name in submission.modules:
                 self._execute(rebuilt, name, submission, released)
             nbformat.write(rebuilt.notebook, begun.destination / f"{name}.ipynb")
         save_scores(place, found)
