@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import CodeType
 from typing import Any, Protocol
 
 from hypothesis import Phase, settings
@@ -13,8 +15,9 @@ from hypothesis.control import current_build_context
 from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
 from hypothesis.errors import FlakyFailure, HypothesisDeprecationWarning, UnsatisfiedAssumption
 
-from grader.remote import Diverged, Plan, Recorder
+from grader.remote import Answer, Concealer, Diverged, Kind, Plan, Recorder
 from grader.tape import NO_ARGUMENTS, Example, NotTaped, Tape, Taped, draw
+from grader.verdict import Steps, Verdict, followed, verdict
 
 TRANSCRIPTS = 500  # of a check that are kept
 SHRINKING = 5.0  # seconds in which the smallest example that fails is looked for
@@ -29,6 +32,8 @@ class Subject(Protocol):
     def note(self, recorder: Recorder | None) -> None: ...
     def expect(self, plan: Plan) -> None: ...
     def transcript(self) -> bytes: ...
+    def answers(self, number: int) -> list[Answer] | None: ...
+    def skip(self, number: int) -> None: ...
     def abandon(self) -> None: ...
     def example(self, number: int) -> None: ...
     def in_step(self) -> bool: ...
@@ -55,19 +60,48 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
     except Exception:
         tape.checks[name] = Taped(reason=FAILS)
         raise
-    recorder = Recorder()
-    subject.note(recorder)
-    try:
-        failing = _run(function, given, examples, subject)
-    finally:
-        subject.note(None)
+    recorder, open_ = Recorder(), list[Steps]()
+    with _noted(subject, recorder):
+        failing = _run(function, given, examples, subject, around=lambda: _kept(open_, followed(_file(function))))
     if failing is not None:
         tape.checks[name] = Taped(reason=FAILS)
         function(**given)
         return
-    tape.checks[name] = Taped(examples=examples, plan=recorder.plan(), reason=recorder.reason)
-    if tape.checks[name].plan is not None and not play(tape, name, function, given, subject):
+    plan = recorder.plan()
+    tape.checks[name] = Taped(examples=examples, plan=plan, reason=recorder.reason)
+    if plan is None:
+        return
+    verdicts = _verdicts(function, given, examples, subject, plan, open_, recorder.kinds)
+    if play(tape, name, function, given, subject):
+        tape.checks[name] = Taped(examples=examples, plan=plan, verdicts=verdicts)
+    else:
         tape.checks[name] = Taped(examples=examples, reason=OTHERWISE)
+
+
+def _verdicts(
+    function: Any,
+    given: Mapping[str, Any],
+    examples: tuple[Example, ...],
+    subject: Subject,
+    plan: Plan,
+    before: Sequence[Steps],
+    kinds: Sequence[Kind | None],
+) -> tuple[Verdict | None, ...]:
+    """What decides each example: of what the check did `before`, and does when the answers are concealed from it."""
+    concealer, found = Concealer(plan), list[Verdict | None]()
+
+    @contextmanager
+    def concealed() -> Iterator[None]:
+        with followed(_file(function), concealed=True) as steps:
+            yield
+        number = len(found)
+        requests = plan.requests(number)
+        same = concealer.same() and concealer.kinds[requests.start :] == kinds[requests]
+        found.append(verdict(before[number], steps, kinds[requests]) if same else None)
+
+    with _noted(subject, concealer):
+        _run(function, given, examples, subject, around=concealed)
+    return tuple(found) if any(found) else ()
 
 
 def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject: Subject) -> bool:
@@ -84,23 +118,25 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
     taped = tape.checks.get(name)
     if taped is None or not taped.examples:
         return False
-    passed, transcript = tape.passed.setdefault(name, set()), b""
+    passed, transcript, decided = tape.passed.setdefault(name, set()), b"", frozenset[int]()
     if taped.plan is not None:
         subject.expect(taped.plan)
         transcript = subject.transcript()
-        if transcript in passed:
+        if transcript not in passed:
+            decided = _decided(taped, taped.plan, subject)
+        if transcript in passed or len(decided) == len(taped.examples):
             subject.abandon()
+            _keep(passed, transcript)
             return True
     try:
-        failing = _run(function, given, taped.examples, subject)
+        failing = _run(function, given, taped.examples, subject, decided)
         if failing is None and not subject.in_step():
             raise Diverged  # and the check has swallowed it
     except Diverged:
         subject.anew()
         return False
     if failing is None:
-        if transcript and len(passed) < TRANSCRIPTS:
-            passed.add(transcript)
+        _keep(passed, transcript)
         return True
     subject.abandon()
     example, error = failing
@@ -112,29 +148,84 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
     raise FlakyFailure("the check failed, and then it did not", [error])
 
 
+def _decided(taped: Taped, plan: Plan, subject: Subject) -> frozenset[int]:
+    """The examples that are known to be passed, and can be left out."""
+    found = set()
+    for number, one in enumerate(taped.verdicts):
+        if one is not None and (answers := subject.answers(number)) is not None and one.passes(answers):
+            found.add(number)
+        elif plan.numbered:  # by all examples: none can be left out
+            return frozenset()
+    return frozenset(found)
+
+
+def _keep(passed: set[bytes], transcript: bytes) -> None:
+    if transcript and len(passed) < TRANSCRIPTS:
+        passed.add(transcript)
+
+
 def is_drawn(function: Any) -> bool:
     """Whether Hypothesis draws arguments for a test."""
     return hasattr(function, "hypothesis")
 
 
 def _run(
-    function: Any, given: Mapping[str, Any], examples: tuple[Example, ...], subject: Subject
+    function: Any,
+    given: Mapping[str, Any],
+    examples: tuple[Example, ...],
+    subject: Subject,
+    decided: Collection[int] = (),
+    around: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[Example, Exception] | None:
-    """Run a check on examples, up to the first that fails, which is returned with its error."""
+    """Run a check on examples, up to the first that fails, which is returned with its error.
+
+    Args:
+        decided: examples that are left out.
+        around: each of the others runs within a context of its own.
+    """
     own = (function.__self__,) if hasattr(function, "__self__") else ()
     bare = getattr(function, "__func__", function)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HypothesisDeprecationWarning)  # `assume` is meant to be called by Hypothesis
         for number, example in enumerate(examples):
+            if number in decided:
+                subject.skip(number)
+                continue
             subject.example(number)
             test = bare.hypothesis.inner_test if is_drawn(bare) else bare
             try:
-                test(*own, **given, **example.values())
+                with around():
+                    test(*own, **given, **example.values())
             except UnsatisfiedAssumption:
                 continue
             except Exception as error:
                 return example, error
     return None
+
+
+def _file(function: Any) -> str:
+    """Where a check is written."""
+    bare = getattr(function, "__func__", function)
+    code: CodeType = inspect.unwrap(bare.hypothesis.inner_test if is_drawn(bare) else bare).__code__
+    return code.co_filename
+
+
+@contextmanager
+def _noted(subject: Subject, recorder: Recorder) -> Iterator[None]:
+    """Within: requests are noted there."""
+    subject.note(recorder)
+    try:
+        yield
+    finally:
+        subject.note(None)
+
+
+@contextmanager
+def _kept(all_steps: list[Steps], following: AbstractContextManager[Steps]) -> Iterator[None]:
+    """Within: as within `following`; what it yields is kept."""
+    with following as steps:
+        all_steps.append(steps)
+        yield
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from hypothesis.database import choices_to_bytes
 from hypothesis.strategies import DataObject
 
 from grader.remote import Plan
+from grader.verdict import Verdict
 
 SUFFIX, LOCK = ".tape", ".lock"
 KEPT = 10  # tapes in the folder; the oldest make room
@@ -59,11 +60,13 @@ class Taped:
     Attributes:
         examples: in order.
         plan: what the check asks of the submission, if that can be known before.
+        verdicts: what decides each example, if that can be known before; empty if none can.
         reason: why there are no examples, or no plan; empty if there are.
     """
 
     examples: tuple[Example, ...] = ()
     plan: Plan | None = None
+    verdicts: tuple[Verdict | None, ...] = ()
     reason: str = ""
 
 

@@ -33,7 +33,7 @@ LAYERS = (  # the lowest first
     ),
     ("percent", "sandbox", "explain", "strategies"),
     ("source", "remote", "gradients"),
-    ("checkfile", "mutants", "feedback", "oracles"),
+    ("checkfile", "mutants", "feedback", "oracles", "verdict"),
     ("tasks", "local", "properties", "tape", "throughput"),
     ("assignment", "replay"),
     ("run", "version"),

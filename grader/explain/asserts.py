@@ -21,11 +21,13 @@ from grader.explain.clues import Clues, Given, Sizes, explain_values, how_far, r
 from grader.explain.excerpt import digits_to_tell, show_around, show_given
 from grader.explain.message import fail, got
 from grader.explain.tolerances import Tolerance, deviation, tolerance_of
+from grader.explain.unknown import judges
 from grader.explain.values import FloatArray, Seen, describe, dtype_name, is_a, is_tensor, number, see
 
 EXACT = Tolerance(1e-9, 0.0)  # for integers, in float64
 
 
+@judges
 def assert_array(actual: object, *, shape: tuple[int, ...], dtype: object, what: str, finite: bool = True) -> None:
     """An array (or tensor, if `dtype` is torch's) of this shape and dtype; `dtype=None` takes any number type."""
     __tracebackhide__ = True
@@ -38,6 +40,7 @@ def assert_array(actual: object, *, shape: tuple[int, ...], dtype: object, what:
         _check_finite(seen.data, np.zeros(shape), what, None)
 
 
+@judges
 def assert_finite(actual: object, *, what: str, given: Given = None) -> None:
     """An array, tensor or number without nan and inf."""
     __tracebackhide__ = True
@@ -48,6 +51,7 @@ def assert_finite(actual: object, *, what: str, given: Given = None) -> None:
     _check_finite(seen.data, np.zeros(seen.shape), what, given)
 
 
+@judges
 def assert_close(
     actual: object,
     expected: object,
@@ -88,6 +92,7 @@ def assert_close(
         explain_values(a, e, Clues(what, given, related, sizes, tolerance), off)
 
 
+@judges
 def assert_scalar(
     actual: object,
     expected: object,

@@ -73,10 +73,12 @@ def deviation(actual: FloatArray, expected: FloatArray, tolerance: Tolerance) ->
         unit = max(scale, worst) or 1.0  # keeps the squares below from overflow
         if not np.isfinite(unit):
             return Deviation(np.inf, worst, _where_largest(error))
+        entry, root = worst <= ENTRY * tolerance.rtol * scale + tolerance.atol, expected.size**0.5
+        if entry and worst * root <= tolerance.rtol * scale + tolerance.atol * root:
+            return None  # the norms can only be closer: ‖a − e‖ ≤ worst · √size and ‖e‖ ≥ scale
         error_norm = float(np.linalg.norm(error.ravel() / unit)) * unit
         norm = float(np.linalg.norm(expected.ravel() / unit)) * unit
-    whole = error_norm <= tolerance.rtol * norm + tolerance.atol * expected.size**0.5
-    if whole and worst <= ENTRY * tolerance.rtol * scale + tolerance.atol:
+    if entry and error_norm <= tolerance.rtol * norm + tolerance.atol * root:
         return None
     return Deviation(error_norm / norm if norm else None, worst, _where_largest(error))
 

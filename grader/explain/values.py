@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.explain.unknown import Unknown, escape
 from grader.text import plain
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +41,8 @@ class Seen:
 
 def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
     """As isinstance, but deaf to an object that lies about its `__class__`."""
+    if type(value) is Unknown:
+        escape()
     return issubclass(type(value), kind)
 
 
@@ -51,7 +55,7 @@ def see(value: object) -> Seen | None:
     """The array behind an ndarray, a NumPy scalar or a strided tensor; None for anything else."""
     if is_a(value, np.ndarray):
         array: NDArray[Any] = np.ndarray.view(value, np.ndarray)  # type: ignore[call-overload]
-        name = array.dtype.name
+        name = _name(array.dtype)
         if array.dtype.kind == "f" and name != "float64":
             array = array.astype(np.float64)
         return Seen("NumPy", name, array)
@@ -71,6 +75,12 @@ def _see_tensor(value: Any) -> Seen | None:
     return Seen("torch", name, (tensor.double() if tensor.is_floating_point() else tensor).numpy())
 
 
+@cache
+def _name(dtype: np.dtype[Any]) -> str:
+    """NumPy makes it anew each time, which takes longer than most comparisons."""
+    return dtype.name
+
+
 def dtype_name(dtype: object) -> str:
     """ "float32" of np.float32, np.dtype("float32"), torch.float32 or "float32"; also "bfloat16", which NumPy lacks."""
     if isinstance(dtype, str) and dtype == "bfloat16":
@@ -78,7 +88,7 @@ def dtype_name(dtype: object) -> str:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(dtype, torch.dtype):
         return str(dtype).removeprefix("torch.")
-    return np.dtype(dtype).name  # type: ignore[call-overload,no-any-return]
+    return _name(np.dtype(dtype))  # type: ignore[call-overload]
 
 
 def number(value: object) -> float | int | None:

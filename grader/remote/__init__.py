@@ -7,14 +7,20 @@ exceptions arrive as instances of the same built-in type, and objects of no plai
 
 from grader.remote.ahead import Diverged, Plan, Recorder
 from grader.remote.call import Call
+from grader.remote.conceal import Concealer
+from grader.remote.kinds import Answer, Kind, Kinds
 from grader.remote.objects import RemoteFunction, RemoteModule, RemoteObject
 from grader.remote.raised import MissingName, SubmissionRaised, missing, raised
 from grader.remote.record import RecordedCall
 from grader.remote.session import Session
 
 __all__ = [
+    "Answer",
     "Call",
+    "Concealer",
     "Diverged",
+    "Kind",
+    "Kinds",
     "MissingName",
     "Plan",
     "RecordedCall",

@@ -28,6 +28,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from grader.errors import WireError
+from grader.remote.kinds import Answer, Kind, Kinds
 from grader.remote.numbers import Functions, passed_file
 from grader.remote.objects import RemoteFunction, RemoteObject
 from grader.sandbox.channel import Channel, Closed, Frame
@@ -57,12 +58,21 @@ class Plan:
         starts: the number of the first request of each example.
         foretold: the calls of functions of the checks during each request; of very many the first.
         named: what of the answers is passed on, as (k, keys).
+        numbered: whether it passes functions by number, in the order of all examples.
+        names: of the module that the check wants, each with whether it can be called, or None if there is none.
     """
 
     words: tuple[Words, ...]
     starts: tuple[int, ...]
     foretold: tuple[tuple[Foretold, ...], ...]
     named: frozenset[tuple[int, tuple[Any, ...]]]
+    numbered: bool = False
+    names: tuple[tuple[str, bool | None], ...] = ()
+
+    def requests(self, example: int) -> slice:
+        """Which of the requests are those of an example."""
+        starts = (*self.starts, len(self.words))
+        return slice(starts[example], starts[example + 1])
 
 
 class Answers:
@@ -116,6 +126,10 @@ class Answers:
         self._passed.append(value)
         return name
 
+    def knows(self, value: Any) -> bool:
+        """Whether a value is a part of an answer, whatever it holds now."""
+        return id(value) in self._names
+
     def target(self, handle: int) -> Name | None:
         """The name of an object of the submission."""
         return self._handles.get(handle)
@@ -139,17 +153,22 @@ class Recorder:
 
     Attributes:
         reason: why they cannot be sent ahead; empty if they can.
+        kinds: of what they were answered.
+        names: of the module that were wanted, see `Plan`.
     """
 
     def __init__(self) -> None:
         self.reason = ""
+        self.kinds: list[Kind | None] = []
+        self.names: dict[str, bool | None] = {}
+        self._kinds = Kinds()  # of the example that runs
         self._functions = Functions()
         self._foretold: list[tuple[Foretold, ...]] = []
         self._words: list[Words] = []
         self._starts: list[int] = []
         self._named: set[tuple[int, tuple[Any, ...]]] = set()
         self._size = self._foreseen = 0
-        self._open = False
+        self._open = self._numbered = False
         self._answers = Answers()
 
     def stand_in(self, functions: Mapping[str, Callable[..., Any]]) -> None:
@@ -159,6 +178,7 @@ class Recorder:
     def example(self) -> None:
         """The check goes on to its next example."""
         self._answers.clear()
+        self._kinds = Kinds()
         self._starts.append(len(self._words))
 
     def asks(self, kind: str, names: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -179,7 +199,7 @@ class Recorder:
         if self._size > MOST_BYTES or len(self._words) > MOST_CALLS:
             self.reason = "the check asks too much to have it all lie ready"
 
-    def answered(self, value: Any, changed: bool, called: Sequence[Foretold] = ()) -> None:
+    def answered(self, answer: Answer | None, changed: bool, called: Sequence[Foretold] = ()) -> None:
         """The request was answered; None if it raised.
 
         Args:
@@ -187,8 +207,17 @@ class Recorder:
         """
         self._open = False
         if not self.reason:
-            self._answers.answered(len(self._words) - 1, value, changed)
+            self.kinds.append(None if answer is None else self._kinds.of(answer))
+            self._answers.answered(len(self._words) - 1, None if answer is None else answer.value, changed)
             self._foretold.append(tuple(self._fitting(called)))
+
+    def passes(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """What is passed of what the check passes: here, that."""
+        return args, kwargs
+
+    def gives(self, value: Any) -> Any:
+        """What the check gets of what was answered: likewise."""
+        return value
 
     def _fitting(self, called: Sequence[Foretold]) -> Iterator[Foretold]:
         for one in called:
@@ -206,6 +235,8 @@ class Recorder:
             starts=tuple(self._starts),
             foretold=tuple(self._foretold),
             named=frozenset(self._named),
+            numbered=self._numbered,
+            names=tuple(self.names.items()),
         )
 
     def _refer(self, value: Any) -> Name | None:
@@ -228,7 +259,9 @@ class Recorder:
         if isinstance(value, RemoteObject) and self._answers.target(value._handle):  # or a part of what is named
             return ["h", 0]
         if callable(value) and not isinstance(value, RemoteFunction | RemoteObject):
-            return ["k", self._functions.name(value)]
+            name = self._functions.name(value)
+            self._numbered |= type(name) is int
+            return ["k", name]
         self.reason = "it passes a function of the submission, or what cannot be told"
         return ["h", 0]
 
@@ -244,6 +277,7 @@ class Ahead:
         self._plan, self._next = plan, 0
         self._read = self._all_here = False
         self._id = secrets.token_hex(8)
+        self._said: list[tuple[Frame, int]] = []  # the answers that were read, with the number of calls before each
         self.answers = Answers(plan.named)
 
     @property
@@ -260,6 +294,10 @@ class Ahead:
         for number, (text, data) in enumerate(self._plan.words):
             parts += pack_text(text.replace(b'""', b'"%s"' % self._named(number).encode(), 1), [data] if data else [])
         return parts
+
+    def fits(self, names: Mapping[str, bool]) -> bool:
+        """Whether a module with these names has those that the check wants, as the reference has: it may go by that."""
+        return all(names.get(name) == kind for name, kind in self._plan.names)
 
     def example(self, number: int) -> bool:
         """The check goes on to this example; returns whether it has made the requests of all before it, and no more."""
@@ -292,12 +330,27 @@ class Ahead:
                         return b""
                     called += 1
                 total.update(said + called.to_bytes(4, "big"))  # a check may count the calls
+                self._said.append((frames[-1], called))
         except (TimeoutError, Closed, WireError):  # the check gets there itself, and is told of it then
             return b""
         finally:
             channel.put_back(frames)
         self._all_here = True
         return total.digest()
+
+    def said(self, number: int) -> list[Frame] | None:
+        """The answers to the requests of an example; None, unless all of them were read, and all calls made before."""
+        requests = self._plan.requests(number)
+        some, foretold = self._said[requests], self._plan.foretold[requests]
+        if [calls for _, calls in some] != list(map(len, foretold)):
+            return None
+        return [frame for frame, _ in some]
+
+    def skip(self, number: int, channel: Channel) -> None:
+        """The check goes on to this example, and needs none of the answers."""
+        requests = self._plan.requests(number)
+        channel.drop(sum(calls + 1 for _, calls in self._said[requests]))
+        self._next = requests.stop
 
     def outlast(self, channel: Channel, seconds: float) -> bool:
         """Whether the worker is through with all requests, or is so in this time; what it answered is dropped.

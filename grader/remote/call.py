@@ -44,6 +44,7 @@ class Call:
         open: whether the worker owes an answer; if so, nothing else can be asked of it.
         received: bytes of buffers that came with the answer.
         changed: whether an answer told of changes.
+        changes: that the last one told of, as a tree.
         noted: the calls of functions of the checks.
     """
 
@@ -59,6 +60,7 @@ class Call:
         "_numbers",
         "_shared",
         "changed",
+        "changes",
         "noted",
         "open",
         "received",
@@ -81,6 +83,7 @@ class Call:
         self._foretold: Iterator[Foretold] = iter(())
         self._noting, self.noted = noting, list[Foretold]()
         self.open = self.changed = False
+        self.changes: Any = []
         self.received = 0
 
     @property
@@ -148,6 +151,7 @@ class Call:
                 case ["ok", _, changes, value]:
                     (value,) = self._values(changes, [value], data)
                     self.open = False
+                    self.changes = changes
                     self.received = len(data)
                     return value
                 case ["error", _, changes, description]:

@@ -12,6 +12,7 @@ from grader.model import Cell, Limits
 from grader.remote.ahead import Ahead, Diverged, Plan, Recorder
 from grader.remote.call import Call
 from grader.remote.deadline import Deadline
+from grader.remote.kinds import Answer, answer_in
 from grader.remote.numbers import Numbers
 from grader.remote.objects import NOTHING, RemoteModule, RemoteObject
 from grader.remote.raised import SubmissionRaised, described, gone, name_limit
@@ -64,6 +65,7 @@ class Session:
         self._ahead: Ahead | None = None  # what was sent, and not asked for yet
         self._called: list[Foretold] = []  # the calls of functions of the checks during the last request
         self._asking = self._changed = False
+        self._changes: Any = []  # that the answer to the last request told of
 
     @property
     def stand_ins(self) -> dict[str, Callable[..., Any]]:
@@ -105,6 +107,7 @@ class Session:
         """From now on, requests are noted there."""
         self._recorder = recorder
         if recorder is not None:
+            self._set_clock()
             self._renumber()
             recorder.stand_in(self.replaced)
 
@@ -132,9 +135,24 @@ class Session:
 
         Equal digests are equal answers, so a check that has passed with one passes with the other.
         """
-        if self._ahead is None or self._process is None:
+        if self._ahead is None or self._process is None or not self._ahead.fits(self._kinds):
             return b""
         return self._ahead.transcript(self._process.channel, min(READ_SECONDS, self.limits.call_seconds / 2))
+
+    def answers(self, number: int) -> list[Answer] | None:
+        """The answers to what was sent for an example, each by itself; None where they cannot be had so."""
+        frames = None if self._ahead is None else self._ahead.said(number)
+        try:
+            return None if frames is None else [answer_in(frame) for frame in frames]
+        except WireError:
+            return None
+
+    def skip(self, number: int) -> None:
+        """The check goes past this example."""
+        self.example(number)
+        assert self._ahead is not None
+        assert self._process is not None
+        self._ahead.skip(number, self._process.channel)
 
     def in_step(self) -> bool:
         """Whether the check has asked all that was sent ahead, and nothing else before it."""
@@ -173,9 +191,15 @@ class Session:
                 self._numbers.revoke()
             self._let_go()
 
-    def names(self) -> dict[str, bool]:
-        """The names that the module defines, each with whether it can be called."""
+    def names(self, wanted: str = "") -> dict[str, bool]:
+        """The names that the module defines, each with whether it can be called.
+
+        Args:
+            wanted: by a check.
+        """
         self._start()
+        if self._recorder is not None and wanted:
+            self._recorder.names[wanted] = self._kinds.get(wanted)
         return self._kinds
 
     def failures(self) -> list[SubmissionRaised]:
@@ -208,13 +232,15 @@ class Session:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
+        args, kwargs = recorder.passes(args, kwargs)
         recorder.asks(kind, names, args, kwargs)
-        value = None
+        answer = None
         try:
             value = self._request(self.limits.call_seconds, self._until, kind, names, args, kwargs)
+            answer = Answer(self._changes, value)
         finally:
-            recorder.answered(value, self._changed, self._called)
-        return value
+            recorder.answered(answer, self._changed, self._called)
+        return recorder.gives(value)
 
     def _expected(
         self, ahead: Ahead, kind: str, names: tuple[Any, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -312,6 +338,7 @@ class Session:
             raise gone(error, name, deadline.seconds, process, self.limits) from None
         finally:
             self._asking, self._changed, self._called = outer, call.changed, call.noted
+            self._changes = call.changes
             if call.open:
                 self.close()
 

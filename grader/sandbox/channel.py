@@ -82,9 +82,10 @@ class Channel:
         """Have these frames, which `receive_text` gave, be the next that are received."""
         self._put_back.extend(frames)
 
-    def drop(self) -> None:
-        """Drop what was put back."""
-        self._put_back.clear()
+    def drop(self, count: int | None = None) -> None:
+        """Drop the first so many frames of those that were put back, or all."""
+        for _ in range(len(self._put_back) if count is None else count):
+            self._put_back.popleft()
 
     def receive_text(self, deadline: float | None = None) -> Frame:
         """The next frame that nobody has read yet: its text, and the data of its buffers.
