@@ -1,0 +1,6 @@
+# %% [markdown]
+# ## 10 · Experiments
+
+# %% points=35 task="to_be_written"
+# YOUR CODE HERE
+raise NotImplementedError()
