@@ -27,7 +27,7 @@ class Most:
         return self.key > other.key
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Node:
     """A symbol in a chain of symbols."""
 
@@ -53,22 +53,25 @@ class Counts:
     """Where each pair stands, and which one is most frequent."""
 
     def __init__(self):
-        self.places, self.heap = {}, []
+        self.places, self.heap, self.changed = {}, [], set()
 
     def add(self, a, b):
         if a and b:
             pair = a.symbol, b.symbol
             self.places.setdefault(pair, {})[a.number] = a
-            heapq.heappush(self.heap, Most(len(self.places[pair]), pair))
+            self.changed.add(pair)
 
     def remove(self, a, b):
         if a and b:
             pair = a.symbol, b.symbol
             self.places[pair].pop(a.number, None)
-            heapq.heappush(self.heap, Most(len(self.places[pair]), pair))
+            self.changed.add(pair)
 
     def first(self):
         """The most frequent pair, or None."""
+        for pair in self.changed:
+            heapq.heappush(self.heap, Most(len(self.places[pair]), pair))
+        self.changed.clear()
         while self.heap:
             count, pair = heapq.heappop(self.heap).key
             if count and count == len(self.places[pair]):

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from itertools import pairwise
 
 import torch
 from torch import einsum, nn
@@ -19,27 +18,49 @@ def joined(numbers, pair, new):
 
 
 def train_bpe(text, vocab_size, special_tokens):
+    """The text is a tensor of numbers, with -1 between its parts."""
     vocab = dict(enumerate(token.encode() for token in special_tokens))  # special tokens come first
-    number_of = {}  # of the symbol that consists of some bytes
+    first = len(vocab)
     for byte in range(256):
-        number_of[bytes([byte])] = len(vocab)
-        vocab[len(vocab)] = bytes([byte])
+        vocab[first + byte] = bytes([byte])
+    number_of = {symbol: number for number, symbol in vocab.items()}
     parts = [text]
     for token in special_tokens:
         parts = [piece for part in parts for piece in part.split(token)]
-    rows = [[number_of[bytes([byte])] for byte in part.encode()] for part in parts]
-    merges = []
-    while len(vocab) < vocab_size:
-        counts = Counter(pair for row in rows for pair in pairwise(row))
-        if not counts:
-            break
-        best = max(counts, key=lambda pair: (counts[pair], vocab[pair[0]], vocab[pair[1]]))
-        left, right = (vocab[number] for number in best)
-        merges.append((left, right))
-        vocab[len(vocab)] = left + right
-        new = number_of.setdefault(left + right, len(vocab) - 1)
-        rows = [joined(row, best, new) for row in rows]
+    row = torch.tensor([-1] + [number for part in parts for number in [*(first + byte for byte in part.encode()), -1]])
+    counts, merges = Counter(pairs_of(row, row[1:] > -2)), []
+    while len(vocab) < vocab_size and counts:
+        most = max(counts.values())
+        a, b = max((pair for pair in counts if counts[pair] == most), key=lambda pair: [vocab[pair[0]], vocab[pair[1]]])
+        merges.append((vocab[a], vocab[b]))
+        new = number_of.setdefault(vocab[a] + vocab[b], len(vocab))
+        vocab[len(vocab)] = vocab[a] + vocab[b]
+        here = places(row, a, b)
+        beside = here.clone()  # the pairs that a merge changes: itself, and those to the left and to the right
+        beside[:-1] |= here[1:]
+        beside[1:] |= here[:-1]
+        counts.subtract(pairs_of(row, beside))
+        row[:-1][here] = new
+        kept, end = torch.cat([torch.tensor([True]), ~here]), torch.tensor([False])
+        row, made = row[kept], torch.cat([here, end])[kept]
+        counts.update(pairs_of(row, made[:-1] | made[1:]))
+        counts = +counts  # those that are still there
     return vocab, merges
+
+
+def pairs_of(row, where):
+    """The pairs that begin at some places."""
+    pairs = torch.stack([row[:-1][where], row[1:][where]], dim=1)
+    return map(tuple, pairs[(pairs >= 0).all(1)].tolist())
+
+
+def places(row, a, b):
+    """Where the pair (a, b) is merged, from left to right: a mask of the places where pairs begin."""
+    here = (row[:-1] == a) & (row[1:] == b)
+    if a == b:  # side by side, every second one, beginning with the first
+        i = torch.arange(len(here))
+        here &= (i - torch.where(here, -1, i).cummax(0).values) % 2 == 1
+    return here
 
 
 class BPETokenizer:

@@ -1,7 +1,7 @@
-"""A module for each head and a loop over them; tied Embedding and Linear; complex rope; memory inside of the model."""
+"""A module for each head and a loop over them; tied Embedding and Linear; complex rope; a memory inside the model."""
 
 import math
-from collections import Counter
+from collections import defaultdict
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -31,23 +31,52 @@ def merge(symbols, pair):
     return [symbol for symbol, _ in out]
 
 
+class Text:
+    """Symbols by their first and by their last byte, so that neighbours are found by arithmetic."""
+
+    def __init__(self, parts):
+        self.starting, self.ending, self.places = [None], [None], defaultdict(set)
+        for data in parts:
+            self.starting += [*(bytes([byte]) for byte in data), None]  # None stands between parts
+        self.ending = self.starting.copy()
+        for i in range(len(self.starting)):
+            self.enter(i, set.add)
+
+    def pair(self, i):
+        """The pair whose first symbol starts at i, or None."""
+        left = self.starting[i]
+        right = left and self.starting[i + len(left)]
+        return (left, right) if right else None
+
+    def enter(self, i, change):
+        if pair := self.pair(i):
+            change(self.places[pair], i)
+
+    def merge(self, pair):
+        left, right = pair
+        for i in sorted(self.places.pop(pair)):
+            middle, end = i + len(left), i + len(left) + len(right)
+            if self.starting[i] != left or self.starting[middle] != right:
+                continue
+            around = [i - len(self.ending[i - 1]) if self.ending[i - 1] else i, i]
+            for place in {*around, middle}:
+                self.enter(place, set.discard)
+            self.starting[middle] = self.ending[middle - 1] = None
+            self.starting[i] = self.ending[end - 1] = left + right
+            for place in set(around):
+                self.enter(place, set.add)
+
+
 def train_bpe(text, vocab_size, special_tokens):
-    parts = [
-        [bytes([byte]) for byte in piece.encode("utf8")]
-        for piece, special in split_off(text, special_tokens)
-        if not special
-    ]
+    text = Text(piece.encode("utf8") for piece, special in split_off(text, special_tokens) if not special)
     merges = []
     for _ in range(vocab_size - 256 - len(special_tokens)):
-        counts = Counter()
-        for part in parts:
-            for i in range(len(part) - 1):
-                counts[part[i], part[i + 1]] += 1
+        counts = {pair: len(places) for pair, places in text.places.items() if places}
         if not counts:
             break
         most = max(counts.values())
         merges.append(max(pair for pair, count in counts.items() if count == most))
-        parts = [merge(part, merges[-1]) for part in parts]
+        text.merge(merges[-1])
     tokens = [a + b for a, b in merges] + [bytes([byte]) for byte in range(256)]  # the bytes are the last ones
     tokens += [token.encode("utf8") for token in special_tokens]
     return {10 + 3 * i: token for i, token in enumerate(tokens)}, merges

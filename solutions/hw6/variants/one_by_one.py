@@ -6,6 +6,7 @@ Symbols of byte pairs are characters of a private alphabet, and a merge is `str.
 import itertools
 import math
 import re
+from collections import Counter
 
 import torch
 from torch.nn import Module, Parameter, ParameterList
@@ -21,22 +22,38 @@ def train_bpe(text, vocab_size, special_tokens):
     vocab, merges = dict(enumerate(meaning.values())), []
     for token in special_tokens:
         vocab[len(vocab)] = token.encode()
-    while len(vocab) < vocab_size:
-        counts = {}
-        for pair in itertools.pairwise(line):
-            if "\n" not in pair:
-                counts[pair] = counts.get(pair, 0) + 1
-        if not counts:
-            break
-        ranked = sorted(counts, key=lambda pair: [meaning[letter] for letter in pair])  # then stable by count
-        pair = sorted(ranked, key=counts.get)[-1]
+    counts = Counter(pair for pair in itertools.pairwise(line) if "\n" not in pair)
+    while len(vocab) < vocab_size and counts:
+        most = max(counts.values())
+        pairs = [pair for pair, count in counts.items() if count == most]
+        pair = max(pairs, key=lambda pair: [meaning[letter] for letter in pair])
         left, right = meaning[pair[0]], meaning[pair[1]]
         letter = letters.setdefault(left + right, chr(FIRST + len(vocab)))
         meaning[letter] = left + right
+        count_again(counts, line.split("".join(pair)), pair, letter)
         line = line.replace("".join(pair), letter)
         vocab[len(vocab)] = left + right
         merges.append((left, right))
     return vocab, merges
+
+
+def count_again(counts, pieces, pair, letter):
+    """What a merge changes: its pair stands between pieces of the line, and a letter takes its place."""
+    changes = Counter({pair: 1 - len(pieces)})
+    for number, (before, after) in enumerate(itertools.pairwise(pieces)):
+        if before[-1:] not in ("", "\n"):
+            changes[before[-1], pair[0]] -= 1
+            changes[before[-1], letter] += 1
+        if number and not before:  # two of them side by side
+            changes[pair[1], pair[0]] -= 1
+            changes[letter, letter] += 1
+        if after[:1] not in ("", "\n"):
+            changes[pair[1], after[0]] -= 1
+            changes[letter, after[0]] += 1
+    for changed, count in changes.items():
+        counts[changed] += count
+        if counts[changed] == 0:
+            del counts[changed]
 
 
 class BPETokenizer:
