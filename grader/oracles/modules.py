@@ -37,7 +37,7 @@ def values(out: Any) -> Any:
 def with_graph(sample: Any, *tensors: Tensor) -> list[Any]:
     """The tensors as results of a computation of the submission: `.grad` of each is told after a backward pass.
 
-    A tensor that is only passed to a submission is a copy there, and its gradient is never seen here. These are handles,
+    A tensor that is only passed to a submission is a copy there, and its gradient is never seen here. These are handles
     made of one that the submission has returned.
 
     Args:
