@@ -29,7 +29,7 @@ from grader.explain import (
     unpack,
 )
 from grader.oracles import attention, bpe, recurrent, tensor, transformer
-from grader.oracles.modules import Suspects, parameter_gradients, values, with_graph
+from grader.oracles.modules import Suspects, detached, parameter_gradients, with_graph
 from grader.oracles.optimisers import adam_mistakes, adamw, adamw_mistakes, check_path, for_arrays
 from grader.oracles.positions import sinusoids, turned, waves
 from grader.oracles.tokenizers import check_encoding, check_text, check_training, ids, pairs
@@ -499,7 +499,7 @@ class TestSdpa:
         sample = hw.sdpa(*(torch.ones(1, 1, 1, 1, dtype=torch.float64, requires_grad=True) for _ in range(3)))
         parts = with_graph(sample, case.q, case.k, case.v)
         out = hw.sdpa(*parts, **self.options(case))
-        assert_close(values(out), attention.sdpa(case.q, case.k, case.v, case.mask), what=self.call(case))
+        assert_close(detached(out), attention.sdpa(case.q, case.k, case.v, case.mask), what=self.call(case))
         out.backward(case.do)
         for name, part, right in zip("qkv", parts, self.gradients(case), strict=True):
             what = f"the gradient through {self.call(case)} → d{name}"
@@ -666,7 +666,7 @@ class TestMultiHeadAttention:
         The deviation of the 1,600 results must be between 0.02 and 5: only weights that are 0, or not scaled, are out.
         """
         x = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 20, 40))).float()
-        outs = [values(hw.MultiHeadAttention(40, 4)(x)) for _ in range(2)]
+        outs = [detached(hw.MultiHeadAttention(40, 4)(x)) for _ in range(2)]
         for out in outs:
             what = "MultiHeadAttention(40, 4)(x), with new weights,"
             assert_array(out, shape=(2, 20, 40), dtype=torch.float32, what=what)
@@ -684,7 +684,7 @@ class TestMultiHeadAttention:
         return module
 
     def check(self, hw, case, related):
-        out = values(self.made(hw, case)(case.x, **case.options))
+        out = detached(self.made(hw, case)(case.x, **case.options))
         right = attention.heads(case.x, case.weights, case.n_heads, case.mask, case.positions)
         what = f"MultiHeadAttention{case.call}"
         assert_close(out, right, what=what, given=case.given, related=related, sizes=case.sizes)
@@ -708,7 +708,7 @@ def own_attention(hw, case):
     module.set_weights(*(case.weights[name] for name in ("Wq", "Wk", "Wv", "Wo")))
 
     def attend(x):
-        out = values(module(x, **case.options))
+        out = detached(module(x, **case.options))
         assert_array(out, shape=tuple(x.shape), dtype=x.dtype, what=f"MultiHeadAttention{case.call}")
         return out
 
@@ -726,7 +726,7 @@ def own_blocks(hw, case):
 
     def through(block):
         def apply(x, mask=mask, positions=positions):
-            out = values(block(x, mask=mask, positions=positions))
+            out = detached(block(x, mask=mask, positions=positions))
             assert_array(out, shape=tuple(x.shape), dtype=x.dtype, what="TransformerBlock(x, mask, positions)")
             return out
 
@@ -756,7 +756,7 @@ class TestTransformerBlock:
     @given(case=layers(block=True))
     def test_adds_attention_and_then_the_small_network(self, hw, case):
         """x + attention(norm1(x)), then x + gelu(norm2(x) W_in) W_out, in float64"""
-        out = values(self.made(hw, case)(case.x, **case.options))
+        out = detached(self.made(hw, case)(case.x, **case.options))
         attend = own_attention(hw, case)
 
         def wrong(**options):
@@ -798,7 +798,7 @@ class TestTransformerBlock:
         out, right = module(case.x, **case.options), self.whole(case, leaves)
         if not torch.allclose(own_attention(hw, case)(case.x), self.attend(case, case.weights)(case.x)):
             return  # the checks of MultiHeadAttention say so
-        assert_close(values(out), right.detach(), what=f"TransformerBlock{case.call}", given=case.given)
+        assert_close(detached(out), right.detach(), what=f"TransformerBlock{case.call}", given=case.given)
         out.backward(case.do)
         expected = dict(zip(leaves, torch.autograd.grad(right, list(leaves.values()), case.do), strict=True))
         for name, found in parameter_gradients(module, case.weights, what="TransformerBlock").items():
@@ -828,7 +828,7 @@ class TestGPT:
     @given(case=languages())
     def test_is_an_embedding_blocks_a_norm_and_the_embedding_again(self, hw, case):
         """Scores are those of E[ids] through the blocks, causal and with positions 0, 1, …, the last norm, and Eᵀ"""
-        out, blocks = values(made(hw, case)(case.ids)), own_blocks(hw, case)
+        out, blocks = detached(made(hw, case)(case.ids)), own_blocks(hw, case)
         T = case.ids.shape[1]
 
         def wrong(**options):
@@ -866,12 +866,12 @@ class TestGPT:
     def test_what_comes_later_changes_nothing_before(self, hw, case):
         """With another token at place t, the scores of the places before t stay what they were"""
         model, B = made(hw, case), case.ids.shape[0]
-        before = values(model(case.ids))
+        before = detached(model(case.ids))
         assert_array(before, shape=(B, 6, case.V), dtype=torch.float64, what="GPT(ids)")
         for t in (1, 4, 5):
             other = case.ids.clone()
             other[:, t] = (other[:, t] + 1) % case.V
-            after = values(model(other))
+            after = detached(model(other))
             assert_array(after, shape=(B, 6, case.V), dtype=torch.float64, what="GPT(ids)")
             what = f"GPT(ids)[:, :{t}], with another token at {t},"
             assert_close(after[:, :t], before[:, :t], what=what, given=case.given)
@@ -885,7 +885,7 @@ class TestGPT:
         assert_scalar(model.max_T, T, what=f"GPT(7, 4, 2, 1, {T}).max_T")
         what = f"GPT(7, 4, 2, 1, {T})(ids)"
         assert_array(
-            values(model(torch.zeros(3, T, dtype=torch.int64))), shape=(3, T, 7), dtype=torch.float32, what=what
+            detached(model(torch.zeros(3, T, dtype=torch.int64))), shape=(3, T, 7), dtype=torch.float32, what=what
         )
         try:
             out = model(torch.zeros(3, T + more, dtype=torch.int64))
@@ -904,7 +904,7 @@ class TestGPT:
         right = transformer.gpt(case.ids[:, :-1], case.weights, case.n_heads)
         if not torch.allclose(own_scores(hw, case), right):
             return  # the checks of the blocks say so
-        assert_close(values(scores), right, what="GPT(ids)", given=case.given, sizes=case.sizes)
+        assert_close(detached(scores), right, what="GPT(ids)", given=case.given, sizes=case.sizes)
         right.requires_grad_()
         (dscores,) = torch.autograd.grad(transformer.loss(right, case.ids), right)
         scores.backward(dscores)
@@ -914,17 +914,17 @@ class TestGPT:
             assert_close(found, expected[name], what=what, given=case.given, sizes=case.sizes)
 
     def test_knows_nothing_at_the_start(self, hw):
-        """A new model gives all tokens about the same probability: its loss is ln V, give or take 0.5
+        """A new model gives all tokens about the same probability: its loss is ln V, give or take 1
 
         With initial scores of variance s² the expected loss is ln V + s²/2. The reference has s = 0.16; embeddings of
-        deviation 1 would give s = √d_model.
+        deviation 1/√d_model give s = 1 (in 20 seeds the loss was ln V + 0.38 to 0.64), those of deviation 1 √d_model.
         """
         ids = torch.from_numpy(np.random.default_rng(0).integers(0, 50, (4, 33)))
-        scores = values(hw.GPT(50, 64, 4, 2, 32)(ids[:, :-1]))
+        scores = detached(hw.GPT(50, 64, 4, 2, 32)(ids[:, :-1]))
         what = "GPT(50, 64, 4, 2, 32)(ids), with new weights,"
         assert_array(scores, shape=(4, 32, 50), dtype=torch.float32, what=what)
         loss = float(transformer.loss(scores, ids))
-        if abs(loss - math.log(50)) > 0.5:
+        if abs(loss - math.log(50)) > 1:
             raise Mismatch(
                 f"{what} has a loss of {loss:.2f}; expected near ln 50 = 3.91. E serves as the last layer as well: its "
                 "initial numbers must be small, 0.02 or 1/√d_model, say."
@@ -967,7 +967,7 @@ class TestLanguageModelLoss:
             "what the last token alone gives": picked(log_p[:, -1:], ids[:, -1:]),
         }
         what, sizes = "language_model_loss(model, ids)", {"B": B, "T": T, "V": V}
-        loss = values(loss)
+        loss = detached(loss)
         assert_array(loss, shape=(), dtype=torch.float64, what=what)
         assert_scalar(loss, right, what=what, given={"ids": ids, "scores": scores}, related=related, sizes=sizes)
 
@@ -979,7 +979,7 @@ class TestLanguageModelLoss:
         sample = hw.language_model_loss(lambda read: torch.zeros_like(scores).requires_grad_(), ids)
         (made,) = with_graph(sample, scores)
         loss = hw.language_model_loss(unforetold(lambda read: made), ids)
-        assert_array(values(loss), shape=(), dtype=torch.float64, what="language_model_loss(model, ids)")
+        assert_array(detached(loss), shape=(), dtype=torch.float64, what="language_model_loss(model, ids)")
         loss.backward()
         leaf = scores.clone().requires_grad_()
         (right,) = torch.autograd.grad(transformer.loss(leaf, ids), leaf)
@@ -1158,7 +1158,7 @@ class TestGenerate:
         assert_array(written, shape=(6,), dtype=torch.int64, what=what)
         read = prompt
         for i, token in enumerate(written.tolist()):
-            scores = values(model(read[None]))
+            scores = detached(model(read[None]))
             assert_array(scores, shape=(1, len(read), case.V), dtype=torch.float64, what="GPT(ids)")
             last = scores[0, -1]
             if not 0 <= token < case.V or last[token] < last.max() - 1e-6:
@@ -1174,9 +1174,9 @@ class TestGenerate:
         token = int(written[i])
         if token == int(last.argmin()):
             return " It is the least probable one."
-        if i and token == int(values(model(prompt[None]))[0, -1].argmax()):
+        if i and token == int(detached(model(prompt[None]))[0, -1].argmax()):
             return " It is what the prompt alone is followed by: each new token is read before the next."
-        if i and token == int(values(model(written[i - 1 : i][None]))[0, -1].argmax()):
+        if i and token == int(detached(model(written[i - 1 : i][None]))[0, -1].argmax()):
             return " It is what the last token alone is followed by: all before it count, each at its position."
         return ""
 

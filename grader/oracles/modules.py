@@ -29,7 +29,7 @@ class Suspects(Mapping[str, object]):
         return len(self._makers)
 
 
-def values(out: Any) -> Any:
+def detached(out: Any) -> Any:
     """What a module returned, without its graph; where that is no tensor, as it came."""
     return out.detach() if type_name(out) in ("Tensor", "Parameter") else out
 
@@ -95,7 +95,7 @@ def _entries(module: Any, what: str) -> tuple[Any, Any, Any]:
     __tracebackhide__ = True
     held, slopes, reached = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, bool)]
     for parameter in module.parameters():
-        value = values(parameter)
+        value = detached(parameter)
         if not isinstance(value, Tensor) or value.dtype != torch.float64:
             continue
         slope = parameter.grad
