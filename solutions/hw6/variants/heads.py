@@ -275,6 +275,7 @@ class GPT(Module):
         if d_ff is None:
             d_ff = 4 * d_model
         self.embed = Embedding(vocab_size, d_model)
+        torch.nn.init.normal_(self.embed.weight, std=d_model**-0.5)
         self.blocks = ModuleList([TransformerBlock(d_model, n_heads, d_ff) for _ in range(n_layers)])
         self.norm = LayerNorm(d_model)
         self.unembed = Linear(d_model, vocab_size, bias=False)

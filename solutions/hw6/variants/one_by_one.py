@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 
 import torch
 from torch.nn import Module, Parameter, ParameterList
@@ -114,12 +115,16 @@ def sinusoidal_positions(T, d):
 
 def rotations(positions, d, like):
     """(T, d, d), block diagonal: a row x_t becomes rotations[t] @ x_t."""
-    out = torch.zeros(len(positions), d, d, dtype=like.dtype, device=like.device)
-    for row, t in zip(out, positions.tolist(), strict=True):
-        for i in range(d // 2):
-            c, s = math.cos(angle(t, i, d)), math.sin(angle(t, i, d))
-            row[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = torch.tensor([[c, -s], [s, c]], dtype=like.dtype)
-    return out
+    return torch.stack([rotation(t, d) for t in positions.tolist()]).to(like)
+
+
+@lru_cache(maxsize=4096)
+def rotation(t, d):
+    parts = []
+    for i in range(d // 2):
+        c, s = math.cos(angle(t, i, d)), math.sin(angle(t, i, d))
+        parts.append(torch.tensor([[c, -s], [s, c]], dtype=torch.float64))
+    return torch.block_diag(*parts)
 
 
 def rope(x, positions):
@@ -139,8 +144,9 @@ def padding_mask(lengths, T):
     return mask
 
 
-def attended(q, k, v, mask, block=3):
-    """One sequence and head: q (Tq, d), k (Tk, d), v (Tk, e), mask (Tq, Tk); online softmax over blocks of keys."""
+def attended(q, k, v, mask):
+    """One sequence and head: q (Tq, d), k (Tk, d), v (Tk, e), mask (Tq, Tk); three blocks of keys, online softmax."""
+    block = -(-len(k) // 3)
     top = q.new_full((len(q), 1), torch.finfo(q.dtype).min)
     total, out = torch.zeros_like(top), q.new_zeros(len(q), v.shape[1])
     for start in range(0, len(k), block):
