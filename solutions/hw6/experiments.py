@@ -52,9 +52,8 @@ train_ids, val_ids = torch.tensor(tokenizer.encode(text[:cut])), torch.tensor(to
 V, T = len(vocab), 64
 bytes_per_token = len(text[cut:].encode()) / len(val_ids)
 print(f"{len(text):,} characters, {len(train_ids):,} tokens to train on, {len(val_ids):,} to validate")
-print(
-    f"a token has {bytes_per_token:.2f} bytes; ln V = {np.log(V):.3f}; the longest: {sorted(vocab.values(), key=len)[-8:]}"
-)
+print(f"a token has {bytes_per_token:.2f} bytes; ln V = {np.log(V):.3f}; the longest are")
+print(*sorted(vocab.values(), key=len)[-8:])
 
 # %% [markdown]
 # ### 10.1 · Loss curves
@@ -67,9 +66,9 @@ print(
 
 
 # %%
-def prose_loss(model, generator):
-    """The loss on 16 windows from anywhere in the training text."""
-    starts = torch.randint(len(train_ids) - T, (16, 1), generator=generator)
+def prose_loss(model, generator, B=16):
+    """The loss on B windows from anywhere in the training text."""
+    starts = torch.randint(len(train_ids) - T, (B, 1), generator=generator)
     return language_model_loss(model, train_ids[starts + torch.arange(T + 1)])
 
 
@@ -156,9 +155,9 @@ print("--- with a beginning\nThe statement", write(END + "The statement", 60, 1,
 # rows, keys as columns:
 #
 # - of the model of 10.1, on the sentence below, with the tokens at the axes;
-# - of two models with two heads in each of two blocks that have learnt to **copy**. Their sequences are a random string,
-#   again and again, and they are asked for what can be known. For one the string has always 16 tokens, for the other 8
-#   to 16. Both are trained below. Show their maps on one sequence of period 16.
+# - of two models with two heads in each of two blocks that have learnt to **copy**. Their sequences are a random
+#   string, again and again, and they are asked for what can be known. For one the string has always 16 tokens, for the
+#   other 8 to 16. Both are trained below. Show their maps on one sequence of period 16.
 #
 # Print how often each copier is right, on strings of 8, 12, 16, 20 and 24 tokens, in sequences of 48. Say in a comment
 # what kinds of heads you find in the prose model; how the two blocks of a copier work together (what does the first one
@@ -246,12 +245,12 @@ with torch.no_grad():
 # %% [markdown]
 # ### 10.4 · Ablations
 #
-# `Ablated` is a GPT made of your pieces, from which something can be left out. Train it for 300 updates, each time from
-# `torch.manual_seed(1)`: as it is; without positions; with post-norm, $x \leftarrow \mathrm{norm}(x + f(x))$; without
-# residuals, $x \leftarrow f(\mathrm{norm}(x))$; and without the causal mask. Plot the training losses (smoothed: a mean of
-# 20) in one picture, print the validation losses, and for the one without a mask also a text that it writes. Say in a
-# comment for each what its part was for, why the model without positions is not lost (what does the mask tell it?), and
-# what the loss of the one without a mask is worth.
+# `Ablated` is a GPT made of your pieces, from which something can be left out. Train it for 300 updates, each time
+# from `torch.manual_seed(1)`: as it is; without positions; with post-norm, $x \leftarrow \mathrm{norm}(x + f(x))$;
+# without residuals, $x \leftarrow f(\mathrm{norm}(x))$; and without the causal mask. Plot the training losses (a mean
+# over 20 updates) in one picture, print the validation losses, and for the one without a mask also a text that it
+# writes. Say in a comment for each what its part was for, why the model without positions is not lost (what does the
+# mask tell it?), and what the loss of the one without a mask is worth.
 
 
 # %%
@@ -263,18 +262,15 @@ class Ablated(Module):
         self.positions, self.norm, self.residual, self.causal, self.max_T = positions, norm, residual, causal, 256
         self.E = Parameter(0.02 * torch.randn(V, d_model))
         self.attentions = ModuleList(MultiHeadAttention(d_model, n_heads) for _ in range(n_layers))
-        for attention in self.attentions:
-            Wq, Wk, Wv, Wo = torch.randn(4, d_model, d_model) / d_model**0.5
-            attention.set_weights(Wq, Wk, Wv, 0.2 * Wo)
-        self.W_in = ParameterList(torch.randn(d_model, 4 * d_model) / d_model**0.5 for _ in range(n_layers))
-        self.W_out = ParameterList(0.1 * torch.randn(4 * d_model, d_model) / d_model**0.5 for _ in range(n_layers))
+        shapes = (d_model, 4 * d_model), (4 * d_model, d_model)
+        self.W_in, self.W_out = (
+            ParameterList(torch.randn(shape) / shape[0] ** 0.5 for _ in range(n_layers)) for shape in shapes
+        )
 
     def forward(self, ids):
         length = ids.shape[1]
-        mask, positions = (
-            (causal_mask(length) if self.causal else None),
-            (torch.arange(length) if self.positions else None),
-        )
+        mask = causal_mask(length) if self.causal else None
+        positions = torch.arange(length) if self.positions else None
         x = self.normed(self.E[ids])
         for attention, W_in, W_out in zip(self.attentions, self.W_in, self.W_out, strict=True):
             x = self.around(x, lambda z, attention=attention: attention(z, mask, positions))
@@ -304,7 +300,7 @@ figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
 for name, left_out in choices.items():
     torch.manual_seed(1)
     ablated = Ablated(**left_out)
-    curve, _ = fit(ablated, prose_loss, 300, 1e-2)
+    curve, _ = fit(ablated, lambda *given: prose_loss(*given, B=8), 300, 1e-2)
     axis.plot(np.arange(19, 300), np.convolve(curve, np.ones(20) / 20, "valid"), label=name)
     print(f"{name:<13} training {np.mean(curve[-20:]):.2f}, validation {validation_loss(ablated):.2f}")
 prompt = torch.tensor(tokenizer.encode(END + "The statement"))
@@ -318,14 +314,14 @@ axis.legend(loc="lower left", ncols=2)
 # %% [markdown]
 # ### 10.5 · What it costs
 #
-# Print a table for the model of 10.1 (16 windows of 64 tokens) and for GPT-2 small (vocabulary 50,257, 768 features, 12
-# blocks, d_ff 3,072; one sequence of 1,024 tokens): parameters, and how many of them are embedding; FLOPs of a forward pass,
-# the share of attention ($q k^\top$ and $P v$), FLOPs a token over 2 N; memory for training at 16 bytes a parameter, and
-# for the weights P of all blocks in float32. Check your count against `model.parameters()`. Then measure: the FLOPs a
-# second of your training in 10.1 (three forward passes an update; `seconds` has its time), against those of a product
-# of two 512 × 512 matrices; and the time for writing 192 tokens with and without a cache. Say in a comment why
-# training stays below the matrix product, why the cache gains less here than in the calculation of the handout, and how
-# long this machine would need for one pass over 10 billion tokens with GPT-2 small.
+# Print a table for the model of 10.1 (16 windows of 64 tokens) and for GPT-2 small (vocabulary 50,257, 768 features,
+# 12 blocks of 12 heads, d_ff 3,072; one sequence of 1,024 tokens): parameters, and how many of them are embedding;
+# FLOPs of a forward pass, the share of attention ($q k^\top$ and $P v$), FLOPs a token over 2 N; memory for training at
+# 16 bytes a parameter, and for the weights P of all heads in float32. Check your count against `model.parameters()`.
+# Then measure: the FLOPs a second of your training in 10.1 (three forward passes an update; `seconds` has its time),
+# against those of a product of two 512 × 512 matrices; and the time for writing 192 tokens with and without a cache.
+# Say in a comment why training stays below the matrix product, why the cache gains less here than in the calculation of
+# the handout, and how long this machine would need for one pass over 10 billion tokens with GPT-2 small.
 
 # %% points=3 task="what_it_costs"
 ### BEGIN SOLUTION
@@ -366,7 +362,7 @@ print(f"one pass over 10 billion tokens with GPT-2 small: {years:.0f} years at t
 
 # %% points=16 task="kernels_placeholder"
 ### BEGIN SOLUTION
-pass
+print("kernels")
 ### END SOLUTION
 
 # %% tags=["script-only"]
