@@ -26,7 +26,7 @@ def check_training(hw: Any, corpus: Corpus, mistakes: Mapping[str, Sequence[Pair
     found, right = pairs(merges, what=f"{call} → merges"), bpe.learnt(corpus)
     if found != right:
         same = [text for text, wrong in (mistakes or {}).items() if found == wrong]
-        relation = f"merges are {same[0]}." if same else ""
+        relation = f"merges are {'; or '.join(same)}." if same else ""
         raise Mismatch(f"{call} → {_first_difference(found, right, corpus)}" + f"\n  {relation}" * bool(same), relation)
     check_vocabulary(vocab, right, corpus.special_tokens, what=f"{call} → vocab")
 
@@ -41,8 +41,8 @@ def _first_difference(found: list[Pair], right: list[Pair], corpus: Corpus) -> s
         return f"merges has {len(found)} entries; expected {len(right)}. {size}."
     i = next(i for i, pair in enumerate(right) if i >= len(found) or found[i] != pair)
     counts = list(bpe.rounds(corpus.text, corpus.special_tokens))[i][0]
-    times = ", ".join(f"{pair} {counts.get(pair, 0)} times" for pair in (found[i], right[i]))
-    return f"merges[{i}] is {found[i]}; expected {right[i]}. By then there is {times}, counted at every position."
+    counted = " and ".join(f"{pair} in {counts.get(pair, 0)}" for pair in (found[i], right[i]))
+    return f"merges[{i}] is {found[i]}; expected {right[i]}. Counted at every position, of places there are {counted}."
 
 
 def pairs(value: object, *, what: str) -> list[Pair]:

@@ -86,6 +86,15 @@ class TestBPETokenizerHidden:
         tokenizer, what = hw.BPETokenizer(vocab, merges, []), "BPETokenizer(vocab, merges, [])"
         check_encoding(tokenizer, corpus.other, right, vocab, what=what, given=given_)
 
+    @some
+    @given(runs=st.lists(st.integers(1, 9), min_size=1, max_size=4))
+    def test_places_that_overlap_are_merged_from_the_left(self, hw, runs):
+        """In a row of equal letters pairs are made from the left, and what is left over stands at the right"""
+        merges, text = bpe.train(8 * "a", 3), "b".join(n * "a" for n in runs)
+        vocab, what = bpe.vocabulary(merges, [], len(text)), "BPETokenizer(vocab, merges, [])"
+        right, given_ = bpe.encode(text, merges), {"merges": merges}
+        check_encoding(hw.BPETokenizer(vocab, merges, []), text, right, vocab, what=what, given=given_)
+
     @given(text=st.text(max_size=30))
     def test_any_unicode_text_comes_back(self, hw, text):
         """Any text that has an encoding in UTF-8, encoded and decoded, is the same text"""
@@ -337,7 +346,7 @@ class TestRopeHidden:
 @pytest.mark.task("causal_mask")
 class TestCausalMaskHidden:
     @few
-    @given(T=st.integers(20, 70))
+    @given(T=st.sampled_from([1, 20, 70]))
     def test_of_a_long_text(self, hw, T):
         """(T, T) for T of several sizes, with T (T + 1) / 2 places that are True"""
         t = torch.arange(T)
@@ -696,16 +705,18 @@ class TestGPTHidden:
                 )
 
     def test_learns_to_copy(self, hw):
-        """A new model learns to repeat four letters of six in 100 steps of AdamW: a loss under 1.2, where ln 6 = 1.79
+        """A new model learns to repeat four letters of six in 150 steps of AdamW: a loss under 1.2, where ln 6 = 1.79
 
         Only attention to what was read four places before tells the next letter. BAND
         """
-        model = hw.GPT(6, 16, 2, 1, 8)
-        losses = copied(model, np.random.default_rng(0), 100)
-        if not (end := float(np.mean(losses[-10:]))) < 1.2:
+        ends = []
+        while len(ends) < 3 and not (ends and ends[-1] < 1.2):
+            losses = copied(hw.GPT(6, 16, 2, 1, 8), np.random.default_rng(0), 150)
+            ends.append(float(np.mean(losses[-10:])))
+        if not ends[-1] < 1.2:
             raise Mismatch(
-                f"After 100 steps the mean of the last 10 losses is {end:.2f}; expected under 1.2. The first was "
-                f"{losses[0]:.2f}. Are initial weights random, and small but not 0?"
+                f"After 150 steps the mean of the last 10 losses is {ends[0]:.2f}, and no better with two other new "
+                "models; expected under 1.2. Are initial weights random, and small but not 0?"
             )
 
 

@@ -47,6 +47,8 @@ def train_bpe(text, vocab_size, special_tokens):
     has the pair (a, a) twice); of equally frequent ones the greatest, compared as tuples of bytes. It is merged from
     left to right, wherever it stands. Ends early when no pair is left.
 
+    A merge changes the counts around it and no others, so a text of 300,000 bytes takes seconds, not minutes.
+
     Returns (vocab, merges): a dict from id to bytes, where ids may be chosen freely, and the list of the merged pairs
     (bytes, bytes), in the order of training.
     """
