@@ -159,9 +159,53 @@ print("--- with a beginning\nThe statement", write(END + "The statement", 60, 1,
 #   string, again and again, and they are asked for what can be known. For one the string has always 16 tokens, for the
 #   other 8 to 16. Both are trained below. Show their maps on one sequence of period 16.
 #
+# `Assembled` is a GPT made of your pieces, from which something can be left out (10.4); the copiers are complete ones.
+#
 # Print how often each copier is right, on strings of 8, 12, 16, 20 and 24 tokens, in sequences of 48. Say in a comment
 # what kinds of heads you find in the prose model; how the two blocks of a copier work together (what does the first one
 # look at, and what can the second one then ask for?); and which of the two copies by place, which by content.
+
+
+# %%
+class Assembled(Module):
+    """A GPT whose norms have no scale and shift of their own; one norm more stands behind the embedding.
+
+    `read` holds what each attention has read in the last pass, (B, T, d_model) each.
+    """
+
+    def __init__(self, V, d_model, n_heads, n_layers, *, positions=True, norm="pre", residual=True, causal=True):
+        super().__init__()
+        self.positions, self.norm, self.residual, self.causal, self.max_T = positions, norm, residual, causal, 256
+        self.E = Parameter(0.02 * torch.randn(V, d_model))
+        self.attentions = ModuleList(MultiHeadAttention(d_model, n_heads) for _ in range(n_layers))
+        shapes = (d_model, 4 * d_model), (4 * d_model, d_model)
+        self.W_in, self.W_out = (
+            ParameterList(torch.randn(shape) / shape[0] ** 0.5 for _ in range(n_layers)) for shape in shapes
+        )
+
+    def forward(self, ids):
+        length = ids.shape[1]
+        mask = causal_mask(length) if self.causal else None
+        positions = torch.arange(length) if self.positions else None
+        x, self.read = self.normed(self.E[ids]), []
+        for attention, W_in, W_out in zip(self.attentions, self.W_in, self.W_out, strict=True):
+            x = self.around(x, lambda z, attention=attention: self.attend(attention, z, mask, positions))
+            x = self.around(x, lambda z, W_in=W_in, W_out=W_out: gelu(z @ W_in) @ W_out)
+        return self.normed(x) @ self.E.T
+
+    def attend(self, attention, x, mask, positions):
+        self.read.append(x)
+        return attention(x, mask, positions)
+
+    def around(self, x, f):
+        """One half of a block: f with its norm and what goes past it."""
+        inside = f(self.normed(x) if self.norm == "pre" else x)
+        total = x + inside if self.residual else inside
+        return total if self.norm == "pre" else self.normed(total)
+
+    def normed(self, x):
+        return layer_norm(x, torch.ones(x.shape[-1]), torch.zeros(x.shape[-1]))
+
 
 # %%
 sentence = tokenizer.encode(text[cut:].split(END)[1])[:26]
@@ -186,9 +230,9 @@ def copy_loss(shortest):
 
 
 copiers = {}
-for name, shortest, n_updates in (("always 16", 16, 200), ("8 to 16", 8, 900)):
+for name, shortest, n_updates in (("always 16", 16, 200), ("8 to 16", 8, 600)):
     torch.manual_seed(1)
-    copiers[name] = GPT(64, 64, 2, 2, 48)
+    copiers[name] = Assembled(64, 64, 2, 2)
     copy_losses, _ = fit(copiers[name], copy_loss(shortest), n_updates, 5e-3)
     print(f"{name:<9} loss {copy_losses[0]:.2f} at first, {np.mean(copy_losses[-20:]):.3f} at last")
 
@@ -196,16 +240,11 @@ for name, shortest, n_updates in (("always 16", 16, 200), ("8 to 16", 8, 900)):
 ### BEGIN SOLUTION
 
 
-def attention_weights(model, ids):
-    """(n_layers, B, h, T, T): the weights of all heads for ids (B, T)."""
-    length, found = ids.shape[1], []
-    x, positions, mask = model.E[ids], torch.arange(length), causal_mask(length)
-    for block in model.blocks:
-        attention, normed = block.attention, layer_norm(x, block.g1, block.b1)
-        q, k = (rope(attention._heads(normed @ W), positions) for W in (attention.Wq, attention.Wk))
-        found.append(sdpa(q, k, torch.eye(length).expand(*q.shape[:2], -1, -1), mask))
-        x = block(x, mask, positions)
-    return torch.stack(found)
+def weights_of(attention, x):
+    """(B, h, T, T): the weights of the heads of a `MultiHeadAttention` that reads x (B, T, d_model)."""
+    length = x.shape[1]
+    q, k = (rope(attention._heads(x @ W), torch.arange(length)) for W in (attention.Wq, attention.Wk))
+    return sdpa(q, k, torch.eye(length).expand(*q.shape[:2], -1, -1), causal_mask(length))
 
 
 def draw_maps(weights, labels, size, title):
@@ -216,10 +255,11 @@ def draw_maps(weights, labels, size, title):
     )
     for layer, row in enumerate(axes):
         for head, axis in enumerate(row):
-            image = axis.imshow(weights[layer, head], cmap="magma_r", vmin=0, vmax=1)
+            image = axis.imshow(weights[layer, head], cmap="Blues", vmin=0, vmax=1)
             axis.set_title(f"block {layer + 1}, head {head + 1}", fontsize=10)
-            axis.set_xticks(range(length), labels, fontsize=6, rotation=90)
-            axis.set_yticks(range(length), labels, fontsize=6)
+            axis.set_xticks(range(length), labels, fontsize=7, rotation=90)
+            axis.set_yticks(range(length), labels, fontsize=7)
+            axis.tick_params(length=2)
             axis.label_outer()
     figure.suptitle(title)
     figure.supxlabel("key: what is looked at", fontsize=10)
@@ -228,11 +268,17 @@ def draw_maps(weights, labels, size, title):
 
 
 with torch.no_grad():
+    x, found, positions = model.E[torch.tensor([sentence])], [], torch.arange(len(sentence))
+    for block in model.blocks:
+        found.append(weights_of(block.attention, layer_norm(x, block.g1, block.b1))[0])
+        x = block(x, causal_mask(len(sentence)), positions)
     labels = [tokenizer.decode([number]).replace(" ", "␣") for number in sentence]
-    draw_maps(attention_weights(model, torch.tensor([sentence]))[:, 0], labels, 3.2, "the prose model")
+    draw_maps(torch.stack(found), labels, 3.2, "the prose model")
     ids, _ = copies(1, torch.Generator().manual_seed(2), 16, 16)
     for name, copier in copiers.items():
-        draw_maps(attention_weights(copier, ids[:, :-1])[:, 0], ids[0, :-1].tolist(), 3.4, f"copier, {name}")
+        copier(ids[:, :-1])
+        found = [weights_of(*each)[0] for each in zip(copier.attentions, copier.read, strict=True)]
+        draw_maps(torch.stack(found), ids[0, :-1].tolist(), 3.4, f"copier, {name}")
         shares = []
         for period in (8, 12, 16, 20, 24):
             many, known = copies(100, torch.Generator().manual_seed(3), period, period, 48)
@@ -245,46 +291,12 @@ with torch.no_grad():
 # %% [markdown]
 # ### 10.4 · Ablations
 #
-# `Ablated` is a GPT made of your pieces, from which something can be left out. Train it for 300 updates, each time
-# from `torch.manual_seed(1)`: as it is; without positions; with post-norm, $x \leftarrow \mathrm{norm}(x + f(x))$;
+# Train `Assembled(V, 48, 4, 4)` for 300 updates of 8 windows at the rate 0.01, each time from
+# `torch.manual_seed(1)`: as it is; without positions; with post-norm, $x \leftarrow \mathrm{norm}(x + f(x))$;
 # without residuals, $x \leftarrow f(\mathrm{norm}(x))$; and without the causal mask. Plot the training losses (a mean
 # over 20 updates) in one picture, print the validation losses, and for the one without a mask also a text that it
 # writes. Say in a comment for each what its part was for, why the model without positions is not lost (what does the
 # mask tell it?), and what the loss of the one without a mask is worth.
-
-
-# %%
-class Ablated(Module):
-    """A GPT of four blocks; norms have no scale and shift of their own."""
-
-    def __init__(self, d_model=48, n_heads=4, n_layers=4, *, positions=True, norm="pre", residual=True, causal=True):
-        super().__init__()
-        self.positions, self.norm, self.residual, self.causal, self.max_T = positions, norm, residual, causal, 256
-        self.E = Parameter(0.02 * torch.randn(V, d_model))
-        self.attentions = ModuleList(MultiHeadAttention(d_model, n_heads) for _ in range(n_layers))
-        shapes = (d_model, 4 * d_model), (4 * d_model, d_model)
-        self.W_in, self.W_out = (
-            ParameterList(torch.randn(shape) / shape[0] ** 0.5 for _ in range(n_layers)) for shape in shapes
-        )
-
-    def forward(self, ids):
-        length = ids.shape[1]
-        mask = causal_mask(length) if self.causal else None
-        positions = torch.arange(length) if self.positions else None
-        x = self.normed(self.E[ids])
-        for attention, W_in, W_out in zip(self.attentions, self.W_in, self.W_out, strict=True):
-            x = self.around(x, lambda z, attention=attention: attention(z, mask, positions))
-            x = self.around(x, lambda z, W_in=W_in, W_out=W_out: gelu(z @ W_in) @ W_out)
-        return self.normed(x) @ self.E.T
-
-    def around(self, x, f):
-        """One half of a block: f with its norm and what goes past it."""
-        inside = f(self.normed(x) if self.norm == "pre" else x)
-        total = x + inside if self.residual else inside
-        return total if self.norm == "pre" else self.normed(total)
-
-    def normed(self, x):
-        return layer_norm(x, torch.ones(x.shape[-1]), torch.zeros(x.shape[-1]))
 
 
 # %% points=5 task="ablations"
@@ -299,7 +311,7 @@ choices = {
 figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
 for name, left_out in choices.items():
     torch.manual_seed(1)
-    ablated = Ablated(**left_out)
+    ablated = Assembled(V, 48, 4, 4, **left_out)
     curve, _ = fit(ablated, lambda *given: prose_loss(*given, B=8), 300, 1e-2)
     axis.plot(np.arange(19, 300), np.convolve(curve, np.ones(20) / 20, "valid"), label=name)
     print(f"{name:<13} training {np.mean(curve[-20:]):.2f}, validation {validation_loss(ablated):.2f}")
