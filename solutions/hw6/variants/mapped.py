@@ -1,4 +1,4 @@
-"""One sequence, head and query at a time: functions of lists of parameters, an online softmax, layer inputs as cache.
+"""Functions of one row, head and sequence, and vmap: lists of parameters, an online softmax, layer inputs as cache.
 
 Symbols of byte pairs are characters of a private alphabet, and a merge is `str.replace`.
 """
@@ -84,15 +84,21 @@ class BPETokenizer:
         return data.decode("utf-8", "replace")
 
 
+def each_row(function, x):
+    """A function of one vector, for the last axis of x (..., d)."""
+    return torch.vmap(function)(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+
 def layer_norm(x, g, b, eps=1e-5):
-    rows = x.reshape(-1, x.shape[-1])
-    out = [g * (row - row.mean()) / torch.sqrt(((row - row.mean()) ** 2).mean() + eps) + b for row in rows]
-    return torch.stack(out).reshape(x.shape)
+    def one(row):
+        row = row - row.mean()
+        return g * row / torch.sqrt(row.dot(row) / len(row) + eps) + b
+
+    return each_row(one, x)
 
 
 def rms_norm(x, g, eps=1e-5):
-    out = [g * row * (row.dot(row) / len(row) + eps) ** -0.5 for row in x.reshape(-1, x.shape[-1])]
-    return torch.stack(out).reshape(x.shape)
+    return each_row(lambda row: g * row * (row.dot(row) / len(row) + eps) ** -0.5, x)
 
 
 def gelu(x):
@@ -166,11 +172,7 @@ def every_mask(mask, B, h, Tq, Tk):
 
 
 def sdpa(q, k, v, mask=None):
-    B, h, Tq, _ = q.shape
-    mask = every_mask(mask, B, h, Tq, k.shape[2])
-    return torch.stack(
-        [torch.stack([attended(q[n, i], k[n, i], v[n, i], mask[n, i]) for i in range(h)]) for n in range(B)]
-    )
+    return torch.vmap(torch.vmap(attended))(q, k, v, every_mask(mask, *q.shape[:3], k.shape[2]))
 
 
 def sdpa_backward(do, q, k, v, mask=None):
@@ -194,27 +196,30 @@ ATTENTION = ("Wq", "Wk", "Wv", "Wo")
 BLOCK = (*ATTENTION, "W_in", "W_out", "g1", "b1", "g2", "b2")
 
 
-def attention(weights, n_heads, x, source, mask, positions):
-    """Of one sequence: queries from x (T, d_model), keys and values from its `source` (S, d_model), positions (S,)."""
-    Wq, Wk, Wv, Wo = weights
-    q, k, v = ((rows @ W).chunk(n_heads, dim=1) for rows, W in ((x, Wq), (source, Wk), (source, Wv)))
-    out = 0
-    for i, part in enumerate(Wo.chunk(n_heads, dim=0)):  # the sum over heads is what the product by Wo does
-        qi, ki = q[i], k[i]
-        if positions is not None:
-            turn = rotations(positions, qi.shape[1], qi)
-            qi = (turn[len(source) - len(x) :] @ qi[..., None])[..., 0]
-            ki = (turn @ ki[..., None])[..., 0]
-        out = out + attended(qi, ki, v[i], mask[i]) @ part
-    return out
+def attention(weights, n_heads, x, source, mask, turns):
+    """Of one sequence: queries from x (T, d_model), keys and values from its `source` (S, d_model).
+
+    mask (h, T, S); turns (S, d_head, d_head), the rotation of each position, or None.
+    """
+
+    def head(Wq, Wk, Wv, Wo, allowed):
+        q, k, v = x @ Wq, source @ Wk, source @ Wv
+        if turns is not None:
+            q, k = (turns[len(k) - len(q) :] @ q[..., None])[..., 0], (turns @ k[..., None])[..., 0]
+        return attended(q, k, v, allowed) @ Wo
+
+    *ins, Wo = weights
+    ins = [W.unflatten(1, (n_heads, -1)) for W in ins]
+    outs = torch.vmap(head, in_dims=(1, 1, 1, 0, 0))(*ins, Wo.unflatten(0, (n_heads, -1)), mask)
+    return outs.sum(0)  # over heads: what the product of all columns by Wo does
 
 
-def block(weights, n_heads, x, before, mask, positions):
+def block(weights, n_heads, x, before, mask, turns):
     """Of one sequence, after rows `before` (of the first norm). Returns its result, and all such rows."""
     w = dict(zip(BLOCK, weights, strict=True))
     new = layer_norm(x, w["g1"], w["b1"])
     source = torch.cat([before, new])
-    x = x + attention([w[name] for name in ATTENTION], n_heads, new, source, mask, positions)
+    x = x + attention([w[name] for name in ATTENTION], n_heads, new, source, mask, turns)
     return x + gelu(layer_norm(x, w["g2"], w["b2"]) @ w["W_in"]) @ w["W_out"], source
 
 
@@ -227,11 +232,13 @@ def fresh(d_model, d_ff=None):
     return [*square, *network, *(f(d_model) for f in (torch.ones, torch.zeros) * 2)]
 
 
-def sequences(x, mask, positions, h):
-    """What belongs to each sequence of x (B, T, d_model)."""
-    B, T = x.shape[:2]
-    masks = every_mask(mask, B, h, T, T)
-    return zip(x, masks, [None] * B if positions is None else positions.expand(B, T), strict=True)
+def each_sequence(function, n_heads, x, mask, positions):
+    """A function of one sequence, its mask and the turns of its positions, for all of x (B, T, d_model)."""
+    (B, T, d_model), turns = x.shape, None
+    if positions is not None:
+        turns = rotations(positions.expand(B, T).flatten(), d_model // n_heads, x).unflatten(0, (B, T))
+    parts = x, every_mask(mask, B, n_heads, T, T), turns
+    return torch.vmap(function, in_dims=(0, 0, None if turns is None else 0))(*parts)
 
 
 class MultiHeadAttention(Module):
@@ -244,8 +251,10 @@ class MultiHeadAttention(Module):
         self.weights = ParameterList(W.detach().clone() for W in (Wq, Wk, Wv, Wo))
 
     def forward(self, x, mask=None, positions=None):
-        rows = sequences(x, mask, positions, self.n_heads)
-        return torch.stack([attention(self.weights, self.n_heads, r, r, m, p) for r, m, p in rows])
+        def one(row, allowed, turns):
+            return attention(self.weights, self.n_heads, row, row, allowed, turns)
+
+        return each_sequence(one, self.n_heads, x, mask, positions)
 
 
 class TransformerBlock(Module):
@@ -258,8 +267,10 @@ class TransformerBlock(Module):
         self.weights = ParameterList(weights[name].detach().clone() for name in BLOCK)
 
     def forward(self, x, mask=None, positions=None):
-        rows = sequences(x, mask, positions, self.n_heads)
-        return torch.stack([block(self.weights, self.n_heads, r, r[:0], m, p)[0] for r, m, p in rows])
+        def one(row, allowed, turns):
+            return block(self.weights, self.n_heads, row, row[:0], allowed, turns)[0]
+
+        return each_sequence(one, self.n_heads, x, mask, positions)
 
 
 class GPT(Module):
@@ -286,15 +297,16 @@ class GPT(Module):
         if known + len(ids) > self.max_T:
             raise ValueError(f"{known + len(ids)} > max_T = {self.max_T}")
         x, after = self.E[ids], []
-        positions = torch.arange(known + len(ids), device=ids.device)
-        mask = causal_mask(len(positions))[known:].expand(self.n_heads, -1, -1)
+        T = known + len(ids)
+        turns = rotations(torch.arange(T), self.E.shape[1] // self.n_heads, self.E)
+        mask = (torch.arange(T) <= torch.arange(known, T)[:, None]).expand(self.n_heads, -1, -1).to(ids.device)
         for layer, rows in zip(self.layers, before, strict=True):
-            x, source = block(layer, self.n_heads, x, rows, mask, positions)
+            x, source = block(layer, self.n_heads, x, rows, mask, turns)
             after.append(source)
         return layer_norm(x, self.g, self.b).matmul(self.E.t()), after
 
     def forward(self, ids):
-        return torch.stack([self.read(row)[0] for row in ids])
+        return torch.vmap(lambda row: self.read(row)[0])(ids)
 
 
 def language_model_loss(model, ids):
