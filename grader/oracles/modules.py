@@ -34,6 +34,18 @@ def detached(out: Any) -> Any:
     return out.detach() if type_name(out) in ("Tensor", "Parameter") else out
 
 
+def backward(out: Any, dout: Tensor, *, what: str) -> None:
+    """A backward pass from a result, with the gradient of what follows it.
+
+    Raises:
+        Mismatch: it has no graph.
+    """
+    __tracebackhide__ = True
+    if isinstance(out, Tensor) and not out.requires_grad:
+        raise Mismatch(f"{what} has no gradient: was it detached, or computed without gradients (torch.no_grad)?")
+    out.backward(dout)
+
+
 def with_graph(sample: Any, *tensors: Tensor) -> list[Any]:
     """The tensors as results of a computation of the submission: `.grad` of each is told after a backward pass.
 

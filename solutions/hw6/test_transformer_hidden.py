@@ -21,7 +21,7 @@ from grader.explain import (
     unpack,
 )
 from grader.oracles import attention, bpe, leaf, recurrent, tensor, transformer
-from grader.oracles.modules import detached, with_graph
+from grader.oracles.modules import backward, detached, with_graph
 from grader.oracles.optimisers import adamw, check_manners, check_path, for_arrays
 from grader.oracles.positions import sinusoids, turned
 from grader.oracles.tokenizers import check_encoding, check_training
@@ -535,7 +535,7 @@ def copied(model, rng, n_steps):
         leaf = scores.clone().requires_grad_()
         loss = torch.nn.functional.cross_entropy(leaf[:, 3:].flatten(0, 1), ids[:, 4:].flatten())
         losses.append(loss.item())
-        out.backward(*torch.autograd.grad(loss, leaf))
+        backward(out, *torch.autograd.grad(loss, leaf), what="GPT(ids)")
         for point, parameter in zip(points, parameters, strict=True):
             slope = parameter.grad
             if slope is not None:
@@ -707,7 +707,8 @@ class TestGPTHidden:
     def test_learns_to_copy(self, hw):
         """A new model learns to repeat four letters of six in 150 steps of AdamW: a loss under 1.2, where ln 6 = 1.79
 
-        Only attention to what was read four places before tells the next letter. BAND
+        Only attention to what was read four places before tells the next letter. Of 480 such models, with initial
+        weights drawn in four ways, none was above 1.03 after 100 steps, and only after three of them is it a failure.
         """
         ends = []
         while len(ends) < 3 and not (ends and ends[-1] < 1.2):
