@@ -30,6 +30,17 @@ def named(x):
     return w.grad
 
 
+def mapped(x, many):
+    rows = torch.ones(many, requires_grad=True)
+    torch.vmap(lambda row, factor: piece(row * factor, y=row), in_dims=(None, 0))(x, rows).sum().backward()
+    return rows.grad
+
+
+def mapped_twice(x):
+    with torch.no_grad():
+        return torch.vmap(torch.vmap(piece))(x, x + 1)
+
+
 def within(f, x):
     with torch.no_grad():
         return f(x.requires_grad_(), x).requires_grad
@@ -61,6 +72,13 @@ def test_gradients_go_through_a_function_by_place_and_by_name(session):
 def test_gradients_go_through_a_stand_in(session):
     with session.stand_in({"piece": product}):
         assert session.module.named(X).tolist() == [24.0, 40.0]  # (2 w)² x
+
+
+def test_a_stand_in_may_be_mapped_over_parts_of_tensors(session):
+    with session.stand_in({"piece": product}):
+        assert session.module.mapped(X, 3).tolist() == [2 * (27.0 + 125.0)] * 3  # (factor x)² x, summed over x
+        cube = torch.arange(12.0).reshape(2, 3, 2)
+        assert session.module.mapped_twice(cube).tolist() == product(cube, cube + 1).tolist()
 
 
 def test_without_a_graph_there_is_none_afterwards(session):
