@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import importlib.util
 import linecache
+import os
 import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from grader.feedback import timed_out
-from grader.model import Cell
+from grader.model import Cell, OwnWork
 from grader.remote import missing
 from grader.submission import read_cells
 from grader.withheld import builtins_without
 
+if TYPE_CHECKING:
+    from grader.sandbox.own_operations import OwnOperations
+
+PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _ABSENT = object()
 
 
@@ -38,6 +44,26 @@ class Local:
         self.name, self.files = name, files
         self.module = LocalModule(name, namespace, failures)
         self._namespace = namespace
+        self._own: OwnOperations | None = None
+
+    def does_itself(self, work: OwnWork) -> Local:
+        """From now on it is refused what `work` asks it to write; the checks, in the same process, are not."""
+        if work:
+            from grader.sandbox.own_operations import OwnOperations  # which imports torch
+
+            self._own = OwnOperations(work, asks=self._has_called)
+            self.module.__dict__["_watched"] = self._own.watched
+        return self
+
+    def _has_called(self, frame: FrameType | None) -> bool:
+        """Whether code of the submission is nearer to a call than any of this package, such as an oracle."""
+        while frame is not None:
+            if frame.f_code.co_filename in self.files:
+                return True
+            if frame.f_code.co_filename.startswith(PACKAGE):
+                return False
+            frame = frame.f_back
+        return False
 
     @property
     def names(self) -> list[str]:
@@ -84,7 +110,8 @@ class Local:
         before = {name: self._namespace.get(name, _ABSENT) for name in functions}
         self._namespace.update(functions)
         try:
-            yield
+            with self._own or nullcontext():
+                yield
         finally:
             for name, value in before.items():
                 if value is _ABSENT:
@@ -97,14 +124,14 @@ class LocalModule:
     """The student's module; a name that it lacks is explained."""
 
     def __init__(self, name: str, namespace: dict[str, Any], failures: tuple[BaseException, ...]) -> None:
-        self.__dict__.update(_name=name, _namespace=namespace)
+        self.__dict__.update(_name=name, _namespace=namespace, _watched=lambda name, value: value)
         self.__dict__.update(_failures=[(failure, failure.__traceback__) for failure in failures])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self._namespace:
-            return self._namespace[name]
+            return self._watched(name, self._namespace[name])
         for failure, where in self._failures:
             raise failure.with_traceback(where)  # as it was raised, and not with all the checks that met it since
         raise missing(self._name, name, [key for key in self._namespace if not key.startswith("_")], ())

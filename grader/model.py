@@ -152,6 +152,17 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnWork:
+    """What a submission does itself where torch has it ready; see `grader.sandbox.own_operations`."""
+
+    operations: tuple[str, ...] = ()  # of torch: all whose names contain one of these
+    by_hand: tuple[str, ...] = ()  # functions of the submission that differentiate without autograd
+
+    def __bool__(self) -> bool:
+        return bool(self.operations or self.by_hand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a submission may use."""
 
@@ -164,6 +175,7 @@ class Limits:
     scratch_mb: float = 64.0  # MiB in its folder, and the largest file
     answer_mb: float = 256.0  # MiB that one call may return
     withheld: tuple[str, ...] = ()  # libraries that it may not import; a check file says so, see `grader.withheld`
+    own_work: OwnWork = OwnWork()  # likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

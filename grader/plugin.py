@@ -19,7 +19,7 @@ import pytest
 from _pytest.outcomes import Skipped
 
 from grader.errors import SubmissionError
-from grader.model import Check, CheckResult, Status, Task
+from grader.model import Check, CheckResult, OwnWork, Status, Task
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -34,6 +34,8 @@ MEASURING_SECONDS = 900  # for one that measures
 MARKERS = (
     "task(name, points=None, covers=()): the checks of one task, which share its points by weight",
     "by_hand: the submission uses NumPy, and no library that differentiates (stands for a whole check file)",
+    "own_work(operation, ..., by_hand=()): the submission uses no operation of torch whose name contains one of these, "
+    "and no automatic differentiation in the functions that are by hand (stands for a whole check file)",
     "weight(w): how much this check counts within its task (1 unless said otherwise)",
     "stand_in(name=function, ...): while this check runs, these names of the submission mean the staff's functions",
 )
@@ -269,6 +271,7 @@ def wanted(run: Run, items: Iterable[pytest.Item]) -> list[pytest.Item]:
     if "torch" in sys.modules:  # checks are many small operations; threads cost more than they give, and change sums
         sys.modules["torch"].set_num_threads(1)
     run.by_hand |= {run.subject(item.path) for item in ours if item.get_closest_marker("by_hand")}
+    run.own_work |= {run.subject(item.path): work for item in ours if (work := own_work_of(item))}
     if run.tasks is not None:
         ours = [item for item in ours if task_of(item).name in run.tasks]
     if run.names is not None:
@@ -300,6 +303,12 @@ def check_of(item: pytest.Item) -> Check:
         weight=float(weight.args[0]) if weight else 1.0,
         hidden=item.path.stem.endswith("_hidden"),
     )
+
+
+def own_work_of(item: pytest.Item) -> OwnWork:
+    """What the submission of a check file is to do itself."""
+    mark = item.get_closest_marker("own_work")
+    return OwnWork() if mark is None else OwnWork(operations=mark.args, by_hand=tuple(mark.kwargs.get("by_hand", ())))
 
 
 def stand_ins_of(item: pytest.Item) -> dict[str, Any]:

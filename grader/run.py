@@ -13,7 +13,7 @@ from grader.errors import NotStarted, SandboxError, SubmissionTimeout
 from grader.feedback import judge, not_started, timed_out
 from grader.hypothesis_run import configured
 from grader.local import Local, load, of_notebook, run_cells
-from grader.model import Cell, Check, CheckResult, Limits, Report, Status, Task
+from grader.model import Cell, Check, CheckResult, Limits, OwnWork, Report, Status, Task
 from grader.remote import Session
 from grader.replay import play, record
 from grader.submission import find, read_cells
@@ -80,6 +80,7 @@ class Run:
         tape: the examples of checks, which are replayed; None has Hypothesis draw them.
         recording: put them on the tape instead; the submission is one that passes.
         by_hand: what checks are about (see `subject`) whose submission uses no library that does its work.
+        own_work: likewise, what a submission leaves to no operation of torch.
     """
 
     path: Path | None = None
@@ -96,6 +97,7 @@ class Run:
     recording: bool = False
     measurement: Measurement | None = None  # of the check that runs
     by_hand: set[str] = field(default_factory=set)
+    own_work: dict[str, OwnWork] = field(default_factory=dict)
     work: dict[str, Work] = field(default_factory=dict)  # by what the checks are about: "hw1/linear_classifiers"
     _open: dict[tuple[Path | None, str], Session | Local] = field(default_factory=dict)
     _notes: dict[tuple[Path | None, str], tuple[str, ...]] = field(default_factory=dict)
@@ -132,18 +134,19 @@ class Run:
     def _enter(self, checks: Path) -> Session | Local:
         module = module_of(checks)
         withheld = BY_HAND if self.subject(checks) in self.by_hand else ()
-        limits = replace(self.limits, withheld=withheld)
+        own = self.own_work.get(self.subject(checks), OwnWork())
+        limits = replace(self.limits, withheld=withheld, own_work=own)
         if self.namespace is not None:
-            return of_notebook(module, self.namespace)
+            return of_notebook(module, self.namespace).does_itself(own)
         if module in self.cells and self.in_process:
-            return run_cells(module, self.cells[module], withheld)
+            return run_cells(module, self.cells[module], withheld).does_itself(own)
         if module in self.cells:
             return Session(module, self.cells[module], limits)
         place = self.path or checks.parent
         path, self._notes[place, module] = find(place, module)
         if self.isolate:
             return Session(module, read_cells(path), limits)
-        return load(path, module, withheld)
+        return load(path, module, withheld).does_itself(own)
 
     def kernel(self, checks: Path, name: str) -> Kernel:
         """A function of the submission, to be measured in a worker of its own.

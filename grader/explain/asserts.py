@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from grader.explain.clues import Clues, Given, Sizes, explain_values, how_far, relation_of, shape_relation
 from grader.explain.excerpt import digits_to_tell, show_around, show_given
-from grader.explain.message import fail, got
+from grader.explain.message import fail, got, subject
 from grader.explain.tolerances import Tolerance, deviation, tolerance_of
 from grader.explain.unknown import judges
 from grader.explain.values import FloatArray, Seen, describe, dtype_name, is_a, is_tensor, number, see
@@ -116,7 +116,9 @@ def assert_scalar(
         raise ValueError(f"{what}: expected must be a number, got {describe(expected)}")
     if is_a(right, int):
         if left != right or not is_a(left, int):
-            fail(f"{got(what, actual)}; expected the integer {right}.", given=show_given(given))
+            same = next((text for text, wrong in (related or {}).items() if left is not None and left == wrong), "")
+            relation = f"{subject(what)} is {same}." if same else ""
+            fail(f"{got(what, actual)}; expected the integer {right}.", relation=relation, given=show_given(given))
         return
     if left is None:
         hint = " Is a sum or mean missing?" if (seen := see(actual)) is not None and seen.shape else ""

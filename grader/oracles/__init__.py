@@ -16,6 +16,8 @@ A cache is made of plain values and arrays of its own, so it may cross to a subm
     recurrent                       recurrent cells, a whole recurrent network, its training and its writing
     cells                           one step of a submitted cell, forward and backward
     reading                         what a submitted training of a recurrent network has read
+    bpe, tokenizers                 byte-pair encoding by brute force, and a submitted tokenizer held against it
+    positions                       waves and rotations, by complex numbers
 """
 
 from grader.oracles.layer import Layer, softmax

@@ -11,8 +11,9 @@ from torch import tensor as scalar
 from torch import zeros_like
 from torch.optim.adagrad import adagrad as torch_adagrad
 from torch.optim.adam import adam as torch_adam
+from torch.optim.adamw import adamw as torch_adamw
 
-from grader.explain import assert_close, unchanged, unpack
+from grader.explain import assert_array, assert_close, unchanged, unpack
 from grader.oracles.tensors import Array, arrays, tensor
 from grader.strategies import Descent
 
@@ -41,6 +42,39 @@ def adam(
     constants |= {"beta1": beta1, "beta2": beta2}
     torch_adam([moved], [tensor(dw)], [mean], [square], [], [t], lr=eta, eps=eps, **constants)
     return moved.numpy(), arrays(mean, square, t)
+
+
+def adamw(
+    w: Array,
+    dw: Array,
+    state: Any,
+    eta: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+) -> tuple[Array, Any]:
+    moved = tensor(w)
+    zeros = zeros_like(moved), zeros_like(moved), scalar(0.0)
+    mean, square, t = zeros if state is None else map(tensor, state)
+    constants: Memory = {"amsgrad": False, "maximize": False, "foreach": False, "weight_decay": weight_decay}
+    constants |= {"beta1": beta1, "beta2": beta2}
+    torch_adamw([moved], [tensor(dw)], [mean], [square], [], [t], lr=eta, eps=eps, **constants)
+    return moved.numpy(), arrays(mean, square, t)
+
+
+def for_arrays(function: Optimiser, name: str) -> Optimiser:
+    """An optimiser of tensors as one of arrays; w and dw stay as they are, and what comes back is a tensor like w."""
+
+    def step(w: Array, dw: Array, state: Any, eta: float, **options: float) -> tuple[Array, Any]:
+        __tracebackhide__ = True
+        what, tensors = f"{name}(w, dw, state, eta)", {"w": tensor(w), "dw": tensor(dw)}
+        with unchanged(what, **tensors):
+            moved, state = unpack(function(*tensors.values(), state, eta, **options), ("w", "state"), what=what)
+        assert_array(moved, shape=w.shape, dtype=tensors["w"].dtype, what=f"{what} → w")
+        return arrays(moved)[0], state
+
+    return step
 
 
 def path(case: Descent, step: Rule, n_steps: int) -> list[Array]:
@@ -143,4 +177,26 @@ def adam_mistakes(eta: float) -> dict[str, Rule]:
         "what comes out if t starts at 2: the first call has t = 1": adam_rule(eta, first=2),
         "what comes out if t stays 1 in the bias corrections": adam_rule(eta, clock=False),
         "what beta1 and beta2 in each other's place give": adam_rule(eta, betas=(0.999, 0.9)),
+    }
+
+
+def adamw_mistakes(eta: float, decay: float) -> dict[str, Rule]:
+    """The same for AdamW; `decay` is its weight_decay, and not 0."""
+    shrunk = 1 - eta * decay
+
+    def decayed(rule: Rule, before: float = 1.0, after: float = 1.0, penalty: float = 0.0) -> Rule:
+        return lambda w, dw, t, memory: after * rule(before * w, dw + penalty * w, t, memory)
+
+    def adam() -> Rule:
+        return adam_rule(eta)
+
+    return {
+        "what L2 regularisation gives: here the decay goes around Adam's scaling, it is no part of dw": decayed(
+            adam(), penalty=decay
+        ),
+        "what comes out without the decay": adam(),
+        "what comes out if w decays by weight_decay, not by eta * weight_decay": decayed(adam(), 1 - decay),
+        "what comes out if w decays after Adam's step; it decays before": decayed(adam(), after=shrunk),
+        "what comes out if w grows by eta * weight_decay: decay makes it smaller": decayed(adam(), 2 - shrunk),
+        **{text: decayed(rule, shrunk) for text, rule in adam_mistakes(eta).items()},
     }

@@ -9,8 +9,11 @@ from typing import Any
 
 from grader.errors import SubmissionCrashed, WireError
 from grader.remote.objects import NOTHING, Asker, RemoteFunction, RemoteObject
+from grader.remote.pull import pull
 from grader.text import plain
-from grader.wire import Buffer, Encoder, pack
+from grader.wire import PULL, Buffer, Encoder, pack
+
+MOST_DIGITS = 9  # of the number of a function
 
 
 class Functions:
@@ -33,7 +36,9 @@ class Functions:
         return name
 
     def get(self, name: Any) -> Callable[..., Any] | None:
-        """The function that was passed under a name."""
+        """The function that was passed under a name, which may be a number in digits."""
+        if type(name) is str and name not in self._by_name and name.isdecimal() and len(name) <= MOST_DIGITS:
+            name = int(name)
         return self._by_name.get(name) if type(name) in (str, int) else None
 
     def clear(self) -> None:
@@ -70,10 +75,11 @@ class Numbers:
 
         Raises: WireError, if it was not, or if the functions were revoked since.
         """
-        function = self._functions.get(number)
+        pulls = type(number) is str and number.endswith(PULL)
+        function = self._functions.get(number[: -len(PULL)]) if pulls else self._functions.get(number)
         if function is None:
             raise WireError("it calls a function that it was not given, or in a check that is over")
-        return function
+        return pull(function) if pulls else function
 
     def revoke(self) -> None:
         """A check is over: no function that it passed does any more work."""

@@ -279,7 +279,8 @@ class Session:
         self._numbers = Numbers(self, self._process)
         try:
             cells = [(cell.filename, cell.source) for cell in self.cells]
-            answer = self._request(self.limits.load_seconds, None, "load", (self.name,), (cells,), NOTHING)
+            loaded = (cells, *_own(self.limits))
+            answer = self._request(self.limits.load_seconds, None, "load", (self.name,), loaded, NOTHING)
             self._kinds, self._failures = _loaded(answer)
             for failure in self._failures:
                 name_limit(failure, self.limits)
@@ -341,6 +342,11 @@ class Session:
             self._changes = call.changes
             if call.open:
                 self.close()
+
+
+def _own(limits: Limits) -> tuple[tuple[str, ...], ...]:
+    """What the worker is told of the work that is the submission's own."""
+    return (limits.own_work.operations, limits.own_work.by_hand) if limits.own_work else ()
 
 
 def _loaded(answer: Any) -> tuple[dict[str, bool], list[SubmissionRaised]]:

@@ -5,7 +5,8 @@ verdicts are made on the other side. So there is no defence here, only service.
 
 Requests are trees (see `grader.wire`): a kind, the id of the call, plain names and numbers, and the values among the
 arguments, by place and by name:
-    ["load", id, [module], [cells], {}]         -> names that the module defines, and what failed to load
+    ["load", id, [module], [cells, ...], {}]    -> names that the module defines, and what failed to load; further
+                                                   arguments are those of `OwnWork`
     ["call", id, [target, name | null], [...], {...}]   call the target, or its method
     ["get", id, [target, name], [], {}]   ["set", id, [target, name], [value], {}]
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
@@ -41,6 +42,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from grader.errors import WireError
+from grader.model import OwnWork
 from grader.sandbox.channel import Channel, Closed
 from grader.sandbox.foretold import words
 from grader.sandbox.scope import Scope
@@ -69,6 +71,7 @@ class Worker:
         self._scratch = scratch
         self._shared = shared
         self._timed: Any = None
+        self._own: Any = None  # see `own_operations`, which few submissions need
         self._module = types.ModuleType("submission")
         self._objects: dict[int, Any] = {0: self._module}
         self._numbers: dict[int, int] = {id(self._module): 0}
@@ -128,6 +131,11 @@ class Worker:
     def _load(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         self._module.__name__ = name
         sys.modules[name] = self._module
+        if own := args[1:]:
+            from grader.sandbox.own_operations import OwnOperations
+
+            self._own = OwnOperations(OwnWork(operations=own[0], by_hand=own[1]))
+            self._own.__enter__()
         failures = []
         for filename, source in args[0]:
             self._files.add(filename)
@@ -143,6 +151,8 @@ class Worker:
         called = self._target(target)
         if name is not None:
             called = getattr(called, name)
+            if self._own is not None and target == 0:
+                called = self._own.watched(name, called)
         return called(*args, **kwargs)
 
     def _get(self, target: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -259,6 +269,15 @@ class Worker:
         return function
 
     def _ask(self, number: int | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function of the checks; gradients go through it."""
+        if "torch" in sys.modules:
+            from grader.sandbox.differentiable import needed, through
+
+            if needed([*args, *kwargs.values()]):
+                return through(self._ask_plainly, number, args, kwargs)
+        return self._ask_plainly(number, args, kwargs)
+
+    def _ask_plainly(self, number: int | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of the checks; answer other requests that come meanwhile."""
         scope = self._scopes[-1]
         tree, buffers = scope.ask(number, args, kwargs)

@@ -21,6 +21,9 @@ No strategy depends on what a submission returned.
     steps → Step                                        one step of a recurrent cell with its upstream gradients
     readings → Reading                                  a recurrent network with characters to read
     lessons → Lesson                                    a recurrent network with a text to be trained on
+    corpora → Corpus                                    a text for a tokenizer to learn from, and one to encode
+    turns → Turn, gates → Gate                          vectors at positions, a gated layer and its weights
+    schedules → Schedule, model_sizes → ModelSizes      of the step size, and of a transformer
 
 Parameters that several of them share: `min_side` and `max_side` bound the length of every axis; `dtypes` is what to
 choose from, float64 and float32 unless said otherwise.
@@ -52,7 +55,18 @@ from grader.strategies.linear import (
     lams,
 )
 from grader.strategies.nets import TwoLayer, two_layer
+from grader.strategies.parts import (
+    Gate,
+    ModelSizes,
+    Schedule,
+    Turn,
+    gates,
+    model_sizes,
+    schedules,
+    turns,
+)
 from grader.strategies.sequences import Lesson, Reading, Step, lessons, readings, steps
+from grader.strategies.tokens import Corpus, corpora
 
 __all__ = [
     "FLOATS",
@@ -61,17 +75,22 @@ __all__ = [
     "Classification",
     "ConvNetwork",
     "Convolution",
+    "Corpus",
     "Descent",
     "Features",
+    "Gate",
     "Images",
     "Lesson",
+    "ModelSizes",
     "Network",
     "Operands",
     "Pooling",
     "Reading",
     "Reduction",
     "Residual",
+    "Schedule",
     "Step",
+    "Turn",
     "TwoLayer",
     "affine",
     "arrays",
@@ -79,15 +98,18 @@ __all__ = [
     "classification",
     "conv_networks",
     "convolutions",
+    "corpora",
     "descents",
     "dtypes",
     "features",
+    "gates",
     "hinge",
     "images",
     "labels",
     "lams",
     "lessons",
     "matrices",
+    "model_sizes",
     "networks",
     "one_hot",
     "operands",
@@ -98,10 +120,12 @@ __all__ = [
     "reductions",
     "residuals",
     "rngs",
+    "schedules",
     "seeds",
     "shapes",
     "sides",
     "steps",
     "transposed_convolutions",
+    "turns",
     "two_layer",
 ]

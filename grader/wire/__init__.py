@@ -28,7 +28,17 @@ from grader.wire.frame import (
     sizes,
     written,
 )
-from grader.wire.plain import BIT_GENERATORS, DTYPES, MAX_ALIKE, MAX_BITS, MAX_DEPTH, MAX_DIMS, TENSOR_DTYPES, TYPES
+from grader.wire.plain import (
+    BIT_GENERATORS,
+    DTYPES,
+    MAX_ALIKE,
+    MAX_BITS,
+    MAX_DEPTH,
+    MAX_DIMS,
+    PULL,
+    TENSOR_DTYPES,
+    TYPES,
+)
 from grader.wire.tensors import tensor_buffer
 
 __all__ = [
@@ -43,6 +53,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_DIMS",
     "MAX_TEXT",
+    "PULL",
     "TENSOR_DTYPES",
     "TYPES",
     "Buffer",

@@ -20,4 +20,5 @@ TYPES: dict[str, type] = {kind.__name__: kind for kind in (bool, int, float, com
     code: dtype.type for code, dtype in DTYPES.items()
 }
 TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
+PULL = "'"  # after the number of a function of the checks: its gradients are wanted
 BIT_GENERATORS = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
