@@ -278,7 +278,7 @@ def draw_maps(weights, labels, size, title):
     )
     for layer, row in enumerate(axes):
         for head, axis in enumerate(row):
-            image = axis.imshow(weights[layer, head], cmap="Blues", vmin=0, vmax=1)
+            image = axis.imshow(weights[layer, head].numpy(), cmap="Blues", vmin=0, vmax=1)
             axis.set_title(f"block {layer + 1}, head {head + 1}", fontsize=10)
             axis.set_xticks(range(length), labels, rotation=90, **style)
             axis.set_yticks(range(length), labels, **style)
