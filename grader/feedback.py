@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from grader.errors import NotStarted, SandboxError, SubmissionError, SubmissionGone, SubmissionTimeout
-from grader.model import Frame, Status
+from grader.model import Frame, Status, name_of
 from grader.remote import MissingName, SubmissionRaised, call
 from grader.text import plain
 
@@ -99,8 +99,10 @@ def frames_of(error: BaseException, files: Mapping[str, str]) -> tuple[Frame, ..
     if isinstance(error, SubmissionRaised):
         return error.frames
     found = [
-        Frame(files[entry.filename], entry.lineno or 0, entry.name, entry.line or "")
-        for entry in traceback.extract_tb(error.__traceback__)
+        Frame(files[entry.filename], entry.lineno or 0, name_of(frame.f_code), entry.line or "")
+        for (frame, _), entry in zip(
+            traceback.walk_tb(error.__traceback__), traceback.extract_tb(error.__traceback__), strict=True
+        )
         if entry.filename in files
     ]
     if isinstance(error, SyntaxError) and (name := files.get(error.filename or "")):

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 
 
 class Status(enum.StrEnum):
@@ -116,6 +117,11 @@ class Frame:
     line: int
     function: str
     code: str
+
+
+def name_of(code: CodeType) -> str:
+    """What a frame calls a function: its name, with that of its class if it is a method."""
+    return code.co_name if "<" in code.co_qualname else code.co_qualname  # f.<locals>.g is g
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

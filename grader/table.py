@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 WIDTH = 60  # at least, however narrow the terminal
 PLAINER = str.maketrans({"→": "->", "…": "...", "−": "-", "–": "-", "×": "x", "·": "*"})
-UNFINISHED = re.compile(r"not started: (\w+) still raises")
+UNFINISHED = re.compile(r"not started: (\w+)(?:\.__init__)? still raises")  # a class begins with its __init__
+BEGUN = re.compile(r"not started: \w+\.(?!__init__)\w+ still raises")  # a method of a class that is begun
 
 
 def write_tables(terminal: TerminalReporter, reports: Collection[Report], *, selected: bool = False) -> None:
@@ -78,7 +79,9 @@ def printable(terminal: TerminalReporter, text: str) -> str:
 
 
 def _to_write(task: Task, results: list[CheckResult], *, untouched: bool) -> str:
-    """The task's functions that are still stubs; empty if the stub is something else, a helper for instance."""
+    """The task's functions that are still stubs; empty if it is something else, such as a helper or a method."""
+    if BEGUN.match(results[0].message):
+        return ""
     found = {match[1] for result in results if (match := UNFINISHED.match(result.message))}
     if found and not found & set(task.covers):
         return ""

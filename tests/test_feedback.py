@@ -176,6 +176,15 @@ def test_a_stub_is_not_started_and_names_its_function(raises):
     assert judge(error, FILES) == (Status.NOT_STARTED, expected)
 
 
+def test_a_method_is_named_with_its_class():
+    net = "class Net:\n    def f(self):\n        def inner():\n            return 1 / 0\n        return {}\n\n\n"
+    norm = "def norm(v):\n    return Net().f()\n"
+    assert judge(caught(net.format("1 / 0") + norm, 1), FILES)[1].startswith("Net.f raised ZeroDivisionError: ")
+    assert judge(caught(net.format("inner()") + norm, 1), FILES)[1].startswith("inner raised ZeroDivisionError: ")
+    stub = "class Net:\n    def f(self):\n        raise NotImplementedError()\n\n\ndef norm(v):\n    return Net().f()\n"
+    assert str(not_started(caught(stub, 1), FILES)).startswith("not started: Net.f still raises NotImplementedError")
+
+
 def test_a_verdict_of_not_started_stays_one():
     verdict = NotStarted("not started: norm")
     assert not_started(verdict) is verdict

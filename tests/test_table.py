@@ -41,6 +41,19 @@ def stub(function, task="norm"):
     return result(Status.NOT_STARTED, message, task)
 
 
+@pytest.mark.parametrize(
+    ("functions", "todo"),
+    [
+        (["norm.__init__"], "not started: write norm"),
+        (["norm.forward"], "not started: norm.forward still raises NotImplementedError (vectors.py, line 2)"),
+        (["norm.forward", "norm.__init__"], "not started: norm.forward still raises NotImplementedError (v"),
+        (["another.__init__"], "not started: another.__init__ still raises NotImplementedError (vectors.p"),
+    ],
+)
+def test_a_class_is_to_be_written_until_its_constructor_is(functions, todo):
+    assert next_step(NORM, tuple(stub(function) for function in functions)).startswith(todo)
+
+
 def test_the_columns_stand_below_each_other():
     lines = written(
         [

@@ -2,8 +2,8 @@
 # ## 10 · Experiments
 #
 # Your model now learns English prose: the paragraphs of Python's own documentation, which every Python has with it, in
-# `pydoc_data.topics`. All runs together take about a minute. The cells of this section are graded by a person: keep the
-# plots and the texts in the notebook that you hand in, and answer in whole sentences.
+# `pydoc_data.topics`. All runs together take one to two minutes. The cells of this section are graded by a person: keep
+# the plots and the texts in the notebook that you hand in, and answer in whole sentences.
 #
 # The vocabulary is learnt from the part that the model is trained on, nine tenths of the text. Paragraphs are divided
 # by a special token, so that the model can begin one, and say that one is over. `read_text("a/path.txt")` in the place
@@ -103,6 +103,8 @@ model = GPT(V, 64, 4, 2, 256)
 start = time.perf_counter()
 losses, validation = fit(model, prose_loss, 600, 1e-2, validation_loss)
 seconds = time.perf_counter() - start
+# Three seeds end at 3.23, 3.23 and 3.29; other initial weights, and the text of another Python, move it a little more.
+# Outside of this band something is wrong.
 assert abs(validation[-1][1] - 3.3) < 0.5
 
 

@@ -42,7 +42,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from grader.errors import WireError
-from grader.model import OwnWork
+from grader.model import OwnWork, name_of
 from grader.sandbox.channel import Channel, Closed
 from grader.sandbox.foretold import words
 from grader.sandbox.scope import Scope
@@ -252,7 +252,7 @@ class Worker:
         if ALLOCATOR in message:
             bases.insert(0, "MemoryError")
         own = [
-            (code.co_filename, line, code.co_name)
+            (code.co_filename, line, name_of(code))
             for code, line in ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
             if code.co_filename in self._files
         ]

@@ -108,7 +108,8 @@ def layers(
     d_ff = d_model + 3
     weights = block_weights(rng, d_model, d_ff) if block else attention_weights(rng, d_model)
     x, do = normal(rng, B, T, d_model), normal(rng, B, T, d_model)
-    places = {"none": None, "shared": rng.permutation(20)[:T], "each": rng.integers(0, 20, (B, T))}[placed]
+    rows = rng.permuted(np.tile(np.arange(20), (B, 1)), axis=1)[:, :T]
+    places = {"none": None, "shared": rows[0], "each": rows}[placed]
     return Layer(
         x=x,
         do=do,
