@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Protocol
 
@@ -40,6 +41,15 @@ class Subject(Protocol):
     def anew(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a check does with the reference: its requests, its steps in each example, and the kinds of all answers."""
+
+    plan: Plan
+    steps: Sequence[Steps]
+    kinds: Sequence[Kind | None]
+
+
 def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject: Subject) -> None:
     """Put a check on the tape, and run it.
 
@@ -60,9 +70,9 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
     except Exception:
         tape.checks[name] = Taped(reason=FAILS)
         raise
-    recorder, open_ = Recorder(), list[Steps]()
+    recorder, steps = Recorder(), list[Steps]()
     with _noted(subject, recorder):
-        failing = _run(function, given, examples, subject, around=lambda: _kept(open_, followed(_file(function))))
+        failing = _run(function, given, examples, subject, around=lambda: _kept(steps, followed(_file(function))))
     if failing is not None:
         tape.checks[name] = Taped(reason=FAILS)
         function(**given)
@@ -71,7 +81,7 @@ def record(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subje
     tape.checks[name] = Taped(examples=examples, plan=plan, reason=recorder.reason)
     if plan is None:
         return
-    verdicts = _verdicts(function, given, examples, subject, plan, open_, recorder.kinds)
+    verdicts = _verdicts(function, given, examples, subject, Seen(plan, steps, recorder.kinds))
     if play(tape, name, function, given, subject):
         tape.checks[name] = Taped(examples=examples, plan=plan, verdicts=verdicts)
     else:
@@ -83,21 +93,20 @@ def _verdicts(
     given: Mapping[str, Any],
     examples: tuple[Example, ...],
     subject: Subject,
-    plan: Plan,
-    before: Sequence[Steps],
-    kinds: Sequence[Kind | None],
+    seen: Seen,
 ) -> tuple[Verdict | None, ...]:
-    """What decides each example: of what the check did `before`, and does when the answers are concealed from it."""
-    concealer, found = Concealer(plan), list[Verdict | None]()
+    """What decides each example, by what the check does when the answers are concealed from it."""
+    concealer, found = Concealer(seen.plan), list[Verdict | None]()
 
     @contextmanager
     def concealed() -> Iterator[None]:
         with followed(_file(function), concealed=True) as steps:
             yield
         number = len(found)
-        requests = plan.requests(number)
-        same = concealer.same() and concealer.kinds[requests.start :] == kinds[requests]
-        found.append(verdict(before[number], steps, kinds[requests]) if same else None)
+        requests = seen.plan.requests(number)
+        kinds = seen.kinds[requests]
+        same = concealer.same() and concealer.kinds[requests.start :] == kinds
+        found.append(verdict(seen.steps[number], steps, kinds) if same else None)
 
     with _noted(subject, concealer):
         _run(function, given, examples, subject, around=concealed)
@@ -108,7 +117,7 @@ def play(tape: Tape, name: str, function: Any, given: Mapping[str, Any], subject
     """Run a check on its examples.
 
     Answers that are, bit for bit, those of a run that passed need not be looked at again: what a check makes of them
-    depends on nothing else.
+    depends on nothing else. Of others, the examples whose verdict is that they pass (`grader.verdict`) are left out.
 
     Returns:
         Whether it passed. If not, nothing is known yet: it must be run the ordinary way.
