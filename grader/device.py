@@ -75,6 +75,9 @@ class Device(Protocol):
             waited: seconds in which it could have computed, but others had the processor; likewise.
         """
 
+    def taken(self, peak: int | None) -> int | None:
+        """What a process took of its memory at most, if it took so much main memory; None where that tells nothing."""
+
     def cache_bytes(self) -> int:
         """Of the last level of its cache."""
 
@@ -116,6 +119,9 @@ class CPU:
         """Without the time that it had to wait for others, so that a busy machine is to nobody's loss; and no less than
         all its threads computed, so that a second one gains nothing."""
         return elapsed if computed is None or waited is None else max(computed, elapsed - waited)
+
+    def taken(self, peak: int | None) -> int | None:
+        return peak
 
     def cache_bytes(self) -> int:
         sizes = [path.read_text("ascii").strip() for path in CACHES.glob("index*/size")]
@@ -169,6 +175,9 @@ class CUDA:
     def seconds(self, elapsed: float, computed: float | None, waited: float | None) -> float:
         """The GPU works on while its process waits for a processor."""
         return elapsed
+
+    def taken(self, peak: int | None) -> int | None:
+        return None
 
     def cache_bytes(self) -> int:
         import torch
