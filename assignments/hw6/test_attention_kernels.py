@@ -65,8 +65,10 @@ class TestAttentionBlockwise:
 
     def test_large_logits(self, hw, throughput):
         """logits of a hundred and more overflow nothing, and logits far below zero underflow no sum"""
-        cases = [Attention(steps=530, width=64, heads=2, causal=causal, peaked=True) for causal in (True, False)]
-        throughput.verify("attention_blockwise", cases)
+        for causal in (True, False):
+            peaked = Attention(steps=530, width=64, heads=2, causal=causal, peaked=True)
+            low = Attention(steps=530, width=16, heads=2, causal=causal, low=True)
+            throughput.verify("attention_blockwise", [peaked, low])
 
     def test_float16(self, hw, throughput):
         """float16 in, float16 out, computed in float32"""
@@ -83,8 +85,8 @@ class TestAttentionBlockwise:
 class TestAttentionBlockwiseSpeed:
     @pytest.mark.weight(4)
     def test_against_the_library_on_the_cpu(self, hw, throughput):
-        """half as fast as the library's operation, one thread each; a tenth earns nothing"""
-        throughput.measure("attention_blockwise", fewer_heads(SHAPES), curve=(0.1, 0.5))
+        """0.4 times as fast as the library's operation, one thread each; a tenth earns nothing"""
+        throughput.measure("attention_blockwise", fewer_heads(SHAPES), curve=(0.1, 0.4))
 
 
 @pytest.mark.task("attention_triton", points=4, covers=("attention_triton", "flash_forward"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = {"contiguous": ((), 0), "heads_inside": ((0, 2, 1, 3), 0), "gaps": ((), 3), "transposed": ((0, 1, 3, 2), 1)}
 PEAK = 8.0  # q times this makes softmax pick few keys
+DEPTH = 150.0  # so far below zero lie the logits of low inputs: exp makes 0 of that in float32
 BLOCK = 256  # keys for each query, or queries for each key, that a kernel may have in one tensor
 LONG = 1024  # steps from which on that is asked
 ROWS = 64  # of a head that the right answer is computed for at a time: their logits stay in the cache
@@ -25,7 +26,7 @@ class Attention(Case):
     Attributes:
         steps: T; width: d.
         layout: of all tensors in memory, a key of LAYOUTS.
-        peaked: whether the logits are large.
+        peaked: whether the logits are large; low: whether all of them lie far below zero.
     """
 
     slices: ClassVar[tuple[str, str]] = ("b", "h")
@@ -51,6 +52,7 @@ def reference(q, k, v, *, causal, out):
     causal: bool = True
     layout: str = "contiguous"
     peaked: bool = False
+    low: bool = False
 
     @property
     def label(self) -> str:
@@ -85,6 +87,9 @@ def reference(q, k, v, *, causal, out):
             tensor.normal_(generator=generator).mul_(scale)
         if self.peaked:
             inputs[0].mul_(PEAK)
+        if self.low:
+            for tensor, sign in zip(inputs, (1, -1), strict=False):
+                tensor[..., 0] = sign * (DEPTH * self.width**0.5) ** 0.5
 
     def expected(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         """By blocks of queries, of which causal ones see no key behind them: T × T numbers of 8 bytes are many."""

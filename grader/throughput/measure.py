@@ -63,7 +63,9 @@ def measure(
         closing(Contestant(kernel, where, size, forbidden=forbidden)) as own,
         closing(Contestant(reference(cases[0], kernel), where, size)) as library,
     ):
-        track = _Track(kernel=own, library=library, device=where, size=size, rules=rules, forbidden=forbidden)
+        track = _Track(
+            kernel=own, library=library, device=where, size=size, rules=rules, forbidden=forbidden, count=len(cases)
+        )
         speeds = [track.measure(case, curve) for case in cases]
     return Measurement(kernel=kernel.name, device=where.label(), speeds=tuple(speeds), curve=curve)
 
@@ -84,6 +86,7 @@ class _Track:
     size: int
     rules: Rules
     forbidden: tuple[str, ...]
+    count: int  # of cases
 
     def measure(self, case: Case, curve: Curve | None) -> Speed:
         """One case, from its first call to its speed."""
@@ -137,7 +140,7 @@ class _Track:
     def _rounds(self, match: Match, span: Span) -> list[Round]:
         rounds: list[Round] = []
         began, spoilt, full_speed = time.monotonic(), 0, None
-        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, span):
+        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, span, self.count):
             found = match.round(f"in timed round {len(rounds) + 1}")
             full_speed = full_speed or found.clock
             if slowed(found.clock, full_speed, self.rules):
