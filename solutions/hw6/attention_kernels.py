@@ -101,7 +101,7 @@ def flash_forward():
     configuration under the interpreter). Its arguments are your own affair: only `attention_triton` launches it.
     """
     ### BEGIN SOLUTION
-    sizes = [(128, 64, 4, 3), (128, 64, 8, 3), (128, 128, 8, 2), (64, 64, 4, 3), (128, 32, 4, 4), (64, 32, 4, 3)]
+    sizes = [(128, 64, 8, 3), (128, 128, 8, 2), (128, 64, 4, 3), (64, 64, 4, 3), (128, 32, 8, 4), (64, 32, 4, 3)]
     sizes = [(32, 16, 4, 2)] if os.environ.get("TRITON_INTERPRET") == "1" else sizes
     configs = [
         triton.Config({"ROWS": rows, "COLUMNS": columns}, num_warps=warps, num_stages=stages)
