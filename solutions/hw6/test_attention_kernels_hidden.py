@@ -16,6 +16,7 @@ MORE = [
 PEAKED = [
     Attention(steps=90, width=64, heads=2, peaked=True),
     Attention(steps=50, width=8, heads=2, low=True),
+    Attention(steps=50, width=8, heads=2, low=True, dtype="float16"),
     Attention(steps=90, width=64, heads=2, causal=False, peaked=True, dtype="float16"),
 ]
 
