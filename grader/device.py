@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 MIB = 1 << 20
-CACHE = 32 * MIB  # where the system does not tell
+CACHE = 4 * MIB  # where the system does not tell
+OWN_LEVEL = 2  # of a core's own caches the last: what lies further out is shared by all, on a server by dozens
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 F_ADD_SEALS, SEALS = 1033, 0x1 | 0x2 | 0x4  # linux/fcntl.h: neither its size nor its seals change
@@ -75,8 +76,11 @@ class Device(Protocol):
             waited: seconds in which it could have computed, but others had the processor; likewise.
         """
 
+    def taken(self, peak: int | None) -> int | None:
+        """What a process took of its memory at most, if it took so much main memory; None where that tells nothing."""
+
     def cache_bytes(self) -> int:
-        """Of the last level of its cache."""
+        """Of the last cache that is its own: many calls have more inputs than that, so that none is timed from it."""
 
     def memory_bytes(self) -> int:
         """All its memory."""
@@ -117,8 +121,12 @@ class CPU:
         all its threads computed, so that a second one gains nothing."""
         return elapsed if computed is None or waited is None else max(computed, elapsed - waited)
 
+    def taken(self, peak: int | None) -> int | None:
+        return peak
+
     def cache_bytes(self) -> int:
-        sizes = [path.read_text("ascii").strip() for path in CACHES.glob("index*/size")]
+        levels = [path.parent for path in CACHES.glob("index*/level") if int(path.read_text("ascii")) <= OWN_LEVEL]
+        sizes = [(folder / "size").read_text("ascii").strip() for folder in levels]
         return max((int(text[:-1]) * UNITS[text[-1]] for text in sizes if text[-1:] in UNITS), default=CACHE)
 
     def memory_bytes(self) -> int:
@@ -169,6 +177,9 @@ class CUDA:
     def seconds(self, elapsed: float, computed: float | None, waited: float | None) -> float:
         """The GPU works on while its process waits for a processor."""
         return elapsed
+
+    def taken(self, peak: int | None) -> int | None:
+        return None
 
     def cache_bytes(self) -> int:
         import torch

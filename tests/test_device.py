@@ -55,14 +55,19 @@ class TestSeconds:
     def test_a_gpu_works_on_while_its_process_waits(self):
         assert DEVICES["cuda"].seconds(3.0, 1.0, 2.0) == 3.0
 
+    def test_main_memory_tells_nothing_of_a_gpu(self):
+        assert CPU().taken(7) == 7
+        assert DEVICES["cuda"].taken(7) is None
+
 
 class TestProcessor:
-    def test_the_largest_cache_is_the_last(self, tmp_path, monkeypatch):
-        for number, size in enumerate(("48K", "2M", "33M", "?")):
+    def test_the_cache_is_the_last_that_a_core_has_to_itself(self, tmp_path, monkeypatch):
+        for number, (level, size) in enumerate(((1, "48K"), (1, "?"), (2, "2M"), (3, "33M"))):
             (tmp_path / f"index{number}").mkdir()
+            (tmp_path / f"index{number}" / "level").write_text(f"{level}\n")
             (tmp_path / f"index{number}" / "size").write_text(size + "\n")
         monkeypatch.setattr(device, "CACHES", tmp_path)
-        assert CPU().cache_bytes() == 33 << 20
+        assert CPU().cache_bytes() == 2 << 20
         monkeypatch.setattr(device, "CACHES", tmp_path / "none")
         assert CPU().cache_bytes() == device.CACHE
 

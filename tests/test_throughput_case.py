@@ -122,11 +122,41 @@ class TestAttention:
         assert HEADS.flops == 2 * 3 * 2 * 6 * 6 * 8
         assert HEADS.bytes == 4 * 4 * 3 * 2 * 6 * 8
 
+    @pytest.mark.parametrize("causal", [True, False])
+    def test_blocks_of_the_right_answer_meet(self, causal):
+        case = Attention(steps=2 * attention.ROWS + 3, width=4, heads=2, causal=causal)
+        _, _, inputs = drawn(case)
+        expected = torch.nn.functional.scaled_dot_product_attention(*[t.double() for t in inputs], is_causal=causal)
+        torch.testing.assert_close(case.expected(inputs), expected)
+
+    @pytest.mark.parametrize("layout", attention.LAYOUTS)
+    def test_the_library_gives_it_in_any_layout(self, layout):
+        case = HEADS.with_dtype("float32", layout)
+        _, _, inputs = drawn(case)
+        torch.testing.assert_close(
+            run(case.reference, inputs, case).double(), case.expected(inputs), rtol=1e-4, atol=1e-5
+        )
+        assert layout == "contiguous" or layout.replace("_", " ") in case.label
+
+    def test_low_inputs_have_logits_of_which_exp_makes_nothing(self):
+        _, _, (q, k, _) = drawn(Attention(steps=6, width=16, low=True))
+        logits = (q @ k.mT) / 4
+        assert logits.max() < -100
+        assert torch.exp(logits).max() == 0
+
+    def test_the_largest_tensor_is_asked_about_where_steps_are_many(self):
+        assert Attention(steps=1024, width=8, heads=2, batch=3).largest == 6 * 1024 * 256
+        short = Attention(steps=1023, width=8, heads=2)
+        assert short.largest > 2 * 1023**2
+
+    def test_on_a_processor_long_cases_have_fewer_heads(self):
+        assert [case.heads for case in attention.fewer_heads(attention.SHAPES)] == [8, 2, 8, 2]
+
     def test_peaked_inputs_have_large_logits(self):
         _, _, (q, k, _) = drawn(Attention(steps=6, width=8, peaked=True))
         assert float(q.std()) > 4 * float(k.std())
 
     def test_labels_and_relatives(self):
         assert HEADS.label == "3 × 2 × 6 × 8, causal"
-        assert HEADS.batched(2).with_dtype("float16", "").label == "6 × 2 × 6 × 8, causal, float16"
+        assert HEADS.batched(2).with_dtype("float16", "contiguous").label == "6 × 2 × 6 × 8, causal, float16"
         assert {case.steps for case in attention.ODD} == {1000, 3000}

@@ -13,7 +13,9 @@ from grader.run import Run
 from grader.sandbox.level import Level
 from grader.throughput import kernel as kernels
 from grader.throughput import match
+from grader.throughput.attention import Attention
 from grader.throughput.checks import Throughput, require_package
+from grader.throughput.contestant import Audit, Contestant
 from grader.throughput.conv2d import Conv2d
 from grader.throughput.curve import Curve
 from grader.throughput.errors import Refused, Unmeasured
@@ -155,6 +157,59 @@ class TestThroughput:
         monkeypatch.setattr(type(DEVICES["cpu"]), "clock", lambda self: next(clocks))
         with pytest.raises(Unmeasured, match="lowering its clock"):
             measure(kernel(HONEST), [SMALL], curve=Curve(low=0.1, high=0.2), rules=replace(RULES, spoilt=2))
+
+
+ATTENTION = """
+import numpy
+import torch
+
+
+def attention(q, k, v, *, causal, out):
+    honest_attention(q, k, v, causal=causal, out=out, block=32)
+"""
+BESIDES = """
+import grader.sandbox.timed
+grader.sandbox.timed.Calls.audit = lambda self: {"operations": [], "largest": 0, "by": ""}
+
+
+def attention(q, k, v, *, causal, out, block=32):
+    matrix = numpy.full((q.shape[2], q.shape[2]), 1.0, dtype=numpy.float32)  # which no audit of torch's sees
+    honest_attention(q, k, v, causal=causal, out=out, block=32)
+"""
+BEFOREHAND = "MATRIX = torch.ones(12288, 12288)\n"
+
+
+class TestMemory:
+    @pytest.fixture
+    def found(self):
+        def opened(source, name="attention"):
+            return Throughput(lambda name: kernel(source, name=name), lambda found: None)
+
+        return opened
+
+    LONG = Attention(steps=12_288, width=1, heads=1)
+
+    def test_a_kernel_that_works_block_by_block_has_room(self, found):
+        with contextlib.closing(found(ATTENTION)) as asked:
+            asked.verify_memory("attention", [self.LONG])
+
+    @pytest.mark.parametrize("more", [BESIDES, BEFOREHAND])
+    def test_a_matrix_is_seen_from_outside_however_it_is_made(self, found, more):
+        refused = pytest.raises(Refused, match="MB on top of inputs and outputs; expected 168 MB at most")
+        with contextlib.closing(found(ATTENTION + more)) as asked, refused:
+            asked.verify_memory("attention", [self.LONG])
+
+    def test_an_audit_that_tells_nonsense_tells_nothing(self, monkeypatch):
+        made = Contestant(kernel(HONEST), DEVICES["cpu"], 1 << 20)
+        try:
+            for nonsense in ([], {"operations": "all", "largest": 1, "by": ""}, {"operations": [], "largest": "1"}):
+                monkeypatch.setattr(made._session, "request", lambda *asked, nonsense=nonsense: nonsense)
+                assert made.audit() == Audit()
+            told = {"operations": ["aten::mm", 1], "largest": 2, "by": "aten.mm"}
+            monkeypatch.setattr(made._session, "request", lambda *asked: told)
+            assert made.audit() == Audit(operations=("aten::mm",), largest=2, by="aten.mm")
+        finally:
+            made.close()
 
 
 class TestTurns:

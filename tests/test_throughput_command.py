@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import grader
 from grader.cli import main as grader_command
+from grader.device import DEVICES
 from grader.throughput import __main__ as command
 from tests.test_throughput_cheats import RULES, SMALL
 from tests.test_throughput_checks import KERNEL
@@ -127,3 +128,14 @@ def test_a_machine_with_torch_and_pytest_alone_measures(tmp_path, file):
     )
     found = bare("pytest", "-q", "-p", "grader.plugin", "-p", "no:cacheprovider", "test_kernel.py", folder=tmp_path)
     assert re.search(r"conv2d +1 / 1", found.stdout), found.stdout + found.stderr
+
+
+def test_cases_are_those_of_the_device():
+    on_cpu, on_gpu = (command.cases("attention", device, None) for device in DEVICES)
+    assert [(case.steps, case.heads, case.dtype) for case in on_cpu if case.width == 128] == [
+        (1024, 8, "float32"),
+        (4096, 2, "float32"),
+    ]
+    assert {(case.heads, case.dtype, case.layout) for case in on_gpu} == {(8, "float16", "contiguous")}
+    assert {case.layout for case in command.cases("conv2d", "cuda", "bfloat16")} == {"channels_last"}
+    assert {case.layout for case in command.cases("conv2d", "cpu", None)} == {"contiguous"}

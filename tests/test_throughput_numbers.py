@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from grader.throughput import roofline
+from grader.throughput.attention import Attention
 from grader.throughput.conv2d import Conv2d
 from grader.throughput.curve import CAP, FAVOUR, Curve, overall
 from grader.throughput.errors import Refused
-from grader.throughput.measure import refuse_impossible, refuse_memory, refuse_operations, slowed
+from grader.throughput.measure import refuse_impossible, refuse_operations, slowed
+from grader.throughput.memory import IMPORTS, OWN, TENSORS, imported, refuse_large, refuse_memory, room
 from grader.throughput.plot import save
 from grader.throughput.result import Measurement, Speed
 from grader.throughput.roofline import Roofline, calibrate, one_thread, raised
@@ -91,6 +93,26 @@ class TestStatistics:
         assert not enough([0.1, 1.0] * 24, 0.0, RULES)
         assert enough([0.1, 1.0] * 25, 0.0, RULES)
 
+    def test_of_several_cases_each_may_be_less_sure(self):
+        """What is scored is their mean, which is surer than each."""
+        draw = np.random.default_rng(3)
+        needed = {cases: [] for cases in (1, 5)}
+        speeds = []
+        for _ in range(40):
+            found = []
+            for cases, counts in needed.items():
+                ratios = draw.lognormal(0, 0.05, 50).tolist()
+                count = next(n for n in range(51) if enough(ratios[:n], 0.0, RULES, cases=cases))
+                counts.append(count)
+            for _ in range(5):
+                ratios = draw.lognormal(0, 0.05, 50).tolist()
+                count = next(n for n in range(51) if enough(ratios[:n], 0.0, RULES, cases=5))
+                found.append(estimate(ratios[:count]).ratio)
+            speeds.append(overall(found))
+        assert np.mean(needed[5]) < np.mean(needed[1]) / 2
+        assert min(needed[5]) >= 5
+        assert np.mean(np.abs(np.array(speeds) - 1) < 0.03) > 0.95
+
     def test_a_case_ends_when_its_time_is_over_but_not_without_a_round(self):
         assert enough([0.5], RULES.case_seconds, RULES)
         assert not enough([], RULES.case_seconds, RULES)
@@ -166,11 +188,31 @@ class TestRefusals:
             refuse_impossible("f", speed(seconds=0.8 * least))
 
     def test_more_memory_than_allowed_is_refused(self):
-        refuse_memory("f", speed(extra=int(2 * CASE.bytes)), 2.0)
-        refuse_memory("f", speed(extra=None), 2.0)
-        refuse_memory("f", speed(extra=1 << 40), None)
-        with pytest.raises(Refused, match="block by block"):
-            refuse_memory("f", speed(extra=int(3 * CASE.bytes)), 2.0)
+        refuse_memory("f", CASE, 2000, 2000)
+        refuse_memory("f", CASE, None, 2000)
+        with pytest.raises(Refused, match=r"f for 1 × 2 × 4 × 4 .* took 3 MB .* 2 MB at most. Work block by block"):
+            refuse_memory("f", CASE, 3_000_000, 2_000_000)
+
+    def test_a_tensor_that_is_too_large_is_refused_and_its_operation_named(self):
+        long = Attention(steps=1024, width=8, heads=2)
+        refuse_large("f", long, 2 * 1024 * 256, "aten.bmm.default")
+        refuse_large("f", CASE, 1 << 40, "aten.bmm.default")
+        with pytest.raises(
+            Refused, match=r"a tensor of 524,289 entries \(aten.bmm.default\); expected 524,288 at most"
+        ):
+            refuse_large("f", long, 2 * 1024 * 256 + 1, "aten.bmm.default")
+
+    def test_room_is_for_some_tensors_of_the_largest_kind(self):
+        assert room(CASE) == math.inf
+        assert room(Attention(steps=1024, width=8, heads=1)) == TENSORS * 1024 * 256 * 4 + OWN
+
+    def test_room_is_far_from_a_full_matrix_where_memory_is_asked_about(self):
+        long = Attention(steps=12_000, width=16, heads=1)
+        assert room(long) + IMPORTS < 0.7 * 4 * long.steps**2
+
+    def test_what_imports_take_is_let_be_and_more_is_counted(self):
+        assert imported(IMPORTS + 7, 7) == imported(None, 7) == imported(7, None) == 0
+        assert imported(IMPORTS + 12, 7) == 5
 
     @pytest.mark.parametrize(
         "seen",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from grader.device import CPU
-from grader.sandbox.timed import Calls, view
+from grader.sandbox.timed import Calls, entries, view
 from grader.throughput.conv2d import Conv2d
 from grader.throughput.layout import Layout
 
@@ -51,7 +51,25 @@ def test_the_audit_names_operations_of_every_thread(arena):
         thread.join()
 
     _, made = calls(arena, aside)
-    seen = made.audit()
+    seen = made.audit()["operations"]
     assert "aten::copy_" in seen
     assert "aten::fft_rfft" in seen
     assert any(name.startswith("aten.copy_") for name in seen)
+
+
+def test_the_audit_names_what_makes_the_largest_tensor(arena):
+    def large(x, w, **named):
+        torch.zeros(3).expand(10**6, 3)  # takes three entries of memory
+        torch.ones(7, 100).exp_()
+        copied(x, w, **named)
+
+    _, made = calls(arena, large)
+    found = made.audit()
+    assert (found["largest"], found["by"]) == (700, "aten.ones.default")
+
+
+def test_only_tensors_outside_of_the_arena_have_entries(arena):
+    layout, made = calls(arena, copied)
+    assert entries(made._memory, made._memory) == entries(layout.output(made._memory, 0), made._memory) == 0
+    assert entries("text", made._memory) == entries(torch.eye(3).to_sparse(), made._memory) == 0
+    assert entries(torch.ones(3, 4), made._memory) == 12

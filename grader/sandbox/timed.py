@@ -32,7 +32,7 @@ class Calls:
         slots: list[tuple[list[Any], dict[str, Any], dict[str, Any]]],
     ) -> None:
         self._function, self._device = function, DEVICES[device]
-        memory = self._device.opened(grant, descriptor)
+        self._memory = memory = self._device.opened(grant, descriptor)
         self._calls = [
             (
                 [view(memory, *place) for place in inputs],
@@ -47,18 +47,25 @@ class Calls:
             self._function(*inputs, **named)
         self._device.synchronise()
 
-    def audit(self) -> list[str]:
-        """Make the first, and tell the operations and the kernels of a GPU that it comes down to, in any thread."""
+    def audit(self) -> dict[str, Any]:
+        """Make the first, and tell the operations and the kernels of a GPU that it comes down to, in any thread; the
+        entries of the largest tensor among them; and which operation has it."""
         import torch
         from torch.profiler import ProfilerActivity, profile
         from torch.utils._python_dispatch import TorchDispatchMode
+        from torch.utils._pytree import tree_leaves
 
-        seen: set[str] = set()
+        seen, memory = set[str](), self._memory
+        largest = 0, ""
 
         class Listener(TorchDispatchMode):  # type: ignore[no-untyped-call]
             def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                nonlocal largest
                 seen.add(str(func))
-                return func(*args, **(kwargs or {}))
+                result = func(*args, **(kwargs or {}))
+                leaves = tree_leaves((args, kwargs, result))
+                largest = max(largest, *((entries(leaf, memory), str(func)) for leaf in leaves))
+                return result
 
         everywhere = torch.profiler._ExperimentalConfig(profile_all_threads=True)  # type: ignore[attr-defined]
         activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (self._device.name == "cuda")
@@ -66,7 +73,19 @@ class Calls:
             self.run(0, 1)
         with Listener():  # type: ignore[no-untyped-call]
             self.run(0, 1)
-        return sorted(seen | {str(event.key) for event in found.key_averages()})
+        names = sorted(seen | {str(event.name()) for event in found.profiler.kineto_results.events()})
+        return {"operations": names, "largest": largest[0], "by": largest[1]}
+
+
+def entries(value: Any, arena: Any) -> int:
+    """Of a tensor: those that lie in memory, which are fewer where it is expanded; 0 of what lies in the arena."""
+    import torch
+
+    if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
+        return 0
+    if 0 <= value.data_ptr() - arena.data_ptr() < len(arena):
+        return 0
+    return min(value.numel(), value.untyped_storage().nbytes() // value.element_size())
 
 
 def view(memory: Any, dtype: str, shape: list[int], stride: list[int], offset: int) -> Any:

@@ -12,7 +12,8 @@ arguments, by place and by name:
     ["operator", id, [name], [...], {}]         operator.add and so on, with the object on either side
     ["arrange", id, [name], [device, grant, slots], {}]   what calls of a function are to be timed (see `timed`);
     ["go", id, [first, end], [], {}]            make these of them;
-    ["audit", id, [], [], {}]                   make the first -> the operations that it comes down to
+    ["audit", id, [], [], {}]                   make the first -> the operations that it comes down to,
+                                                and its largest tensor
     ["stand_in", id, [], [], {...}]             these names of the module mean these functions, and no others do;
     ["drop", id, handles, [], {}]               has no answer either
     ["ahead", id, [n, kept, sizes], [], {}]     nor has this: the next n requests are answered one after the other
@@ -169,8 +170,8 @@ class Worker:
     def _go(self, first: int, end: int, args: list[Any], kwargs: dict[str, Any]) -> None:
         self._timed.run(first, end)
 
-    def _audit(self, args: list[Any], kwargs: dict[str, Any]) -> list[str]:
-        found: list[str] = self._timed.audit()
+    def _audit(self, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self._timed.audit()
         return found
 
     def _target(self, target: int | list[Any]) -> Any:

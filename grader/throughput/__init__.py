@@ -10,6 +10,7 @@ conv2d, attention
             → the two operations that there are
 layout      → where the tensors of many calls lie in shared memory
 kernel      → what is measured, and where its worker runs
+memory      → how much memory a kernel may take
 contestant  → a kernel in its worker
 match       → two of them on one case: rounds, turns, what is verified
 tolerance   → how wrong an output may be

@@ -29,7 +29,7 @@ OPERATIONS: dict[str, tuple[Case, ...]] = {
     "conv2d": (*conv2d.SHAPES, conv2d.ODD),
     "attention": (*attention.SHAPES, *attention.ODD),
 }
-LAYOUTS = {"cpu": "contiguous", "cuda": "channels_last"}
+ON_CPU = {"attention": attention.fewer_heads((*attention.SHAPES, *attention.ODD))}
 CALL_SECONDS = 60.0  # one's own kernel may take its time
 
 
@@ -79,7 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def cases(operation: str, device: str, dtype: str | None) -> list[Case]:
     """What is timed of an operation on a device."""
     kind = dtype or ("float32" if device == "cpu" else "float16")
-    return [case.with_dtype(kind, LAYOUTS[device]) for case in OPERATIONS[operation]]
+    cases = OPERATIONS[operation]
+    if device == "cpu":
+        return [case.with_dtype(kind, "contiguous") for case in ON_CPU.get(operation, cases)]
+    return [case.with_dtype(kind, case.fastest) for case in cases]
 
 
 def measure_file(path: Path, name: str, what: Sequence[Case], device: str, curve: Curve | None) -> Measurement:

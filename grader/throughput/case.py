@@ -51,6 +51,7 @@ class Case(ABC):
     slices: ClassVar[tuple[str, str]]  # what the first two dimensions of the output are: an error is judged in each
     reference: ClassVar[str]  # source of `reference`, the library's own operation, called as a kernel is
     own_work: ClassVar[tuple[str, ...]]  # regular expressions: operations of the library that would be no own work
+    fastest: ClassVar[str]  # the layout that a GPU computes fastest on
     dtype: str = "float32"
 
     @property
@@ -79,6 +80,11 @@ class Case(ABC):
     def bytes(self) -> float:
         """Every input once, and the output once."""
         return sum(place.numel * SIZES[place.dtype] for place in (*self.inputs, self.output))
+
+    @property
+    def largest(self) -> int | None:
+        """Entries of the largest tensor that a kernel may make; None if it may make any."""
+        return None
 
     @abstractmethod
     def fill(self, inputs: list[torch.Tensor], generator: torch.Generator, scale: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import NoReturn
 
 import pytest
@@ -16,7 +16,7 @@ from grader.throughput.curve import Curve
 from grader.throughput.errors import Refused, Unmeasured
 from grader.throughput.kernel import Kernel, reference
 from grader.throughput.match import Match
-from grader.throughput.measure import measure, refuse_operations, require
+from grader.throughput.measure import examine, measure, require
 from grader.throughput.result import Measurement
 from grader.throughput.statistics import RULES, Rules
 
@@ -39,7 +39,8 @@ class Throughput:
     def verify(
         self, name: str, cases: Iterable[Case], *, device: str = "cpu", own_work: Sequence[str] | None = None
     ) -> None:
-        """The kernel is right for each case, keeps to its output, and does its own work. Arguments as of `measure`.
+        """The kernel is right for each case, keeps to its output, does its own work, and makes no tensor that is larger
+        than the case allows. Arguments as of `measure`.
 
         A kernel in Triton runs by Triton's interpreter on the CPU.
 
@@ -51,10 +52,21 @@ class Throughput:
                 kernel, library = self._pair(name, case, device, forbidden)
             except Unmeasured as reason:
                 _skip(reason)
-            match = Match(kernel, library, case, 1, DEVICES[device])
-            match.round("")
-            match.refuse_writes_around("")
-            refuse_operations(match.audit(), forbidden, name)
+            examine(Match(kernel, library, case, 1, DEVICES[device]), forbidden, "")
+
+    def verify_memory(self, name: str, cases: Iterable[Case]) -> None:
+        """The kernel is right for each case, and takes no more of the main memory than its tensors may; on the CPU.
+
+        Each case has a worker of its own: the system tells the most that a process ever had.
+
+        Raises: Refused, and what the kernel raises.
+        """
+        for case in cases:
+            _, library = self._pair(name, case, "cpu", case.own_work)
+            with closing(Contestant(self._find(name), DEVICES["cpu"], UNTIMED, forbidden=case.own_work)) as kernel:
+                match = Match(kernel, library, case, 1, DEVICES["cpu"])
+                match.round("")
+                match.refuse_memory()
 
     def measure(
         self,
@@ -64,7 +76,6 @@ class Throughput:
         curve: tuple[float, float],
         device: str = "cpu",
         own_work: Sequence[str] | None = None,
-        memory: float | None = None,
         rules: Rules = RULES,
     ) -> Measurement:
         """How fast the kernel is: the check earns that share of its points. Arguments as of `measure.measure`.
@@ -74,9 +85,7 @@ class Throughput:
         """
         earns = Curve(low=curve[0], high=curve[1])
         try:
-            found = measure(
-                self._find(name), cases, device=device, curve=earns, own_work=own_work, memory=memory, rules=rules
-            )
+            found = measure(self._find(name), cases, device=device, curve=earns, own_work=own_work, rules=rules)
         except Unmeasured as reason:
             _skip(reason)
         if not found.share:

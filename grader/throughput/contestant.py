@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grader.device import Arena, Device
@@ -10,9 +11,19 @@ from grader.remote import Session
 from grader.sandbox.process import waited_seconds
 from grader.throughput.kernel import Kernel, prelude
 from grader.throughput.layout import Layout
+from grader.throughput.memory import room
 
 if TYPE_CHECKING:
     import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What one call comes down to, as the worker tells: operations; the entries of its largest tensor, and of which."""
+
+    operations: tuple[str, ...] = ()
+    largest: int = 0
+    by: str = ""
 
 
 class Contestant:
@@ -25,7 +36,9 @@ class Contestant:
 
     Attributes:
         arena: what it shares with us.
-        extra: bytes of main memory that it has taken on top of what it had before its first call; None if unknown.
+        before: bytes of memory that it had taken before its first call; None if unknown.
+        extra: likewise, on top of that and of the arena, the most so far; without what audits took.
+        room: bytes that `extra` may be, by the cases so far.
     """
 
     def __init__(
@@ -46,7 +59,8 @@ class Contestant:
             kernel.bounded(device.name, size),
             lambda limits, cells: kernel.start(limits, cells, self.arena.descriptor),
         )
-        self._before: int | None = None
+        self.before: int | None = None
+        self.room, self._reached, self._audited = 0.0, 0, 0
 
     def arrange(self, layout: Layout) -> None:
         """Get the calls ready.
@@ -55,8 +69,10 @@ class Contestant:
         """
         getattr(self._session.module, self.kernel.name)
         self._session.request("arrange", (self.kernel.name,), (self._device.name, self.arena.grant, layout.slots()))
-        if self._before is None:
-            self._before = self._session.process.peak_bytes()
+        self.room = max(self.room, room(layout.case))
+        self._reached = max(self._reached, layout.size)
+        if self.before is None:
+            self.before = self._peak()
 
     def fill(self, image: torch.Tensor) -> None:
         """Overwrite the arena from its start."""
@@ -76,10 +92,15 @@ class Contestant:
         process = self._session.process
         return process.cpu_seconds(), process.waited_seconds(), waited_seconds("thread-self")
 
-    def audit(self) -> list[str]:
-        """The operations that a call comes down to, as the worker tells."""
-        found = self._session.request("audit", ())
-        return [name for name in found if type(name) is str] if isinstance(found, list) else []
+    def audit(self) -> Audit:
+        """What a call comes down to, as the worker tells: it may tell anything."""
+        before = self._peak()
+        told = self._session.request("audit", ())
+        self._audited += int(since(before, self._peak()) or 0)
+        match told:
+            case {"operations": [*names], "largest": int(largest), "by": str(by)}:
+                return Audit(operations=tuple(name for name in names if type(name) is str), largest=largest, by=by)
+        return Audit()
 
     def computed(self) -> float | None:
         """Processor seconds of the worker so far."""
@@ -87,8 +108,12 @@ class Contestant:
 
     @property
     def extra(self) -> int | None:
-        peak = self._session.process.peak_bytes()
-        return None if peak is None or self._before is None else max(0, peak - self._before)
+        """The part of the arena that it was given counts as its own memory with the system, once it was read."""
+        grown = since(self.before, self._peak())
+        return None if grown is None else max(0, int(grown) - self._reached - self._audited)
+
+    def _peak(self) -> int | None:
+        return self._device.taken(self._session.process.peak_bytes())
 
     def close(self) -> None:
         self._session.close()

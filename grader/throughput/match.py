@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from grader.device import Device
 from grader.machine import worker_count
 from grader.throughput.case import Case
-from grader.throughput.contestant import Contestant, since
+from grader.throughput.contestant import Audit, Contestant, since
 from grader.throughput.errors import Refused
 from grader.throughput.layout import NAN, Layout
+from grader.throughput.memory import imported, refuse_memory
 from grader.throughput.roofline import one_thread
 from grader.throughput.tolerance import Band, Errors, band, errors
 
@@ -92,10 +93,17 @@ class Match:
             turns.append(contestant.go(0, self.count) / self.count)
         return Round(library=turns[0], kernel=turns[1], clock=None)
 
-    def audit(self) -> list[str]:
-        """The operations that one call comes down to."""
+    def audit(self) -> Audit:
+        """What one call comes down to."""
         self._kernel.fill(self._image)
         return self._kernel.audit()
+
+    def refuse_memory(self) -> None:
+        """Raises: Refused, if the kernel has taken more memory so far than its cases allow."""
+        extra = self._kernel.extra
+        if extra is not None:
+            extra += imported(self._kernel.before, self._library.before)
+        refuse_memory(self.name, self.case, extra, self._kernel.room)
 
     def refuse_writes_around(self, when: str) -> None:
         """After a round: nothing but the outputs has changed.
@@ -107,10 +115,11 @@ class Match:
             for call in range(self.count):
                 self._layout.output(memory, call).zero_()
         if not bool((now == sent).all()):
-            raise Refused(f"{self._name} {when} writes beside its output: is every store masked at the edges?")
+            raise Refused(f"{self.name} {when} writes beside its output: is every store masked at the edges?")
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """Of the kernel."""
         return self._kernel.kernel.name
 
     def _draw(self) -> None:
@@ -130,7 +139,7 @@ class Match:
     def _refuse_changed_inputs(self, when: str) -> None:
         end = self._layout.outputs_from
         if not bool((self._kernel.arena.memory[:end] == self._image[:end]).all()):
-            raise Refused(f"{self._name} {when} changes its inputs, or what lies beside them; it may only read them.")
+            raise Refused(f"{self.name} {when} changes its inputs, or what lies beside them; it may only read them.")
 
     def _verify(self, outputs: dict[int, torch.Tensor], library: dict[int, torch.Tensor], when: str) -> None:
         def judged(call: int) -> tuple[Errors, Errors]:
@@ -146,7 +155,7 @@ class Match:
 
     def _message(self, place: tuple[int, int], output: torch.Tensor, wrong: Errors, allowed: Band, when: str) -> str:
         where = ", ".join(f"{name} = {at}" for name, at in zip(self.case.slices, place, strict=True))
-        head = f"{self._name} is wrong for {self.case.label} {when}"
+        head = f"{self.name} is wrong for {self.case.label} {when}"
         if bool(output.isnan().any()):
             part = float(output.isnan().double().mean())
             return f"{head}: out[{where}] holds NaN in {part:.0%} of its entries, as if they had never been written."

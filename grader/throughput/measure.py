@@ -21,6 +21,7 @@ from grader.throughput.errors import Refused, Unmeasured
 from grader.throughput.kernel import Kernel, reference, unreachable
 from grader.throughput.layout import Layout, largest
 from grader.throughput.match import Match, Round
+from grader.throughput.memory import refuse_large
 from grader.throughput.result import Measurement, Speed
 from grader.throughput.roofline import IMPOSSIBLE, calibrate, raised
 from grader.throughput.statistics import EVERYTHING, RULES, Rules, Span, decided, enough, estimate
@@ -37,7 +38,6 @@ def measure(
     device: str = "cpu",
     curve: Curve | None = None,
     own_work: Sequence[str] | None = None,
-    memory: float | None = None,
     rules: Rules = RULES,
 ) -> Measurement:
     """How fast a kernel is.
@@ -48,7 +48,6 @@ def measure(
         curve: what speeds earn.
         own_work: regular expressions for operations of the library that the kernel must do without; those that do the
             whole of it, if not given.
-        memory: times the bytes of inputs and output, which is the most that one call may take on top of them.
 
     Raises:
         Refused: it has no speed.
@@ -65,7 +64,7 @@ def measure(
         closing(Contestant(reference(cases[0], kernel), where, size)) as library,
     ):
         track = _Track(
-            kernel=own, library=library, device=where, size=size, rules=rules, forbidden=forbidden, memory=memory
+            kernel=own, library=library, device=where, size=size, rules=rules, forbidden=forbidden, count=len(cases)
         )
         speeds = [track.measure(case, curve) for case in cases]
     return Measurement(kernel=kernel.name, device=where.label(), speeds=tuple(speeds), curve=curve)
@@ -87,15 +86,13 @@ class _Track:
     size: int
     rules: Rules
     forbidden: tuple[str, ...]
-    memory: float | None
+    count: int  # of cases
 
     def measure(self, case: Case, curve: Curve | None) -> Speed:
         """One case, from its first call to its speed."""
         case = self._scaled(case)
         match = self._match(case, 1)
-        match.round("before it is timed")
-        match.refuse_writes_around("before it is timed")
-        refuse_operations(match.audit(), self.forbidden, self.kernel.kernel.name)
+        examine(match, self.forbidden, "before it is timed")
         first, none = match.warm_up(), self._latency()
         match = self._match(case, self._calls(case, max(first.library - none, TINY), first.kernel))
         self._warm_up(match)
@@ -143,7 +140,7 @@ class _Track:
     def _rounds(self, match: Match, span: Span) -> list[Round]:
         rounds: list[Round] = []
         began, spoilt, full_speed = time.monotonic(), 0, None
-        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, span):
+        while not enough([found.ratio for found in rounds], time.monotonic() - began, self.rules, span, self.count):
             found = match.round(f"in timed round {len(rounds) + 1}")
             full_speed = full_speed or found.clock
             if slowed(found.clock, full_speed, self.rules):
@@ -173,11 +170,25 @@ class _Track:
             extra=self.kernel.extra,
         )
         refuse_impossible(self._name(case), speed)
-        refuse_memory(self._name(case), speed, self.memory)
         return speed
 
     def _name(self, case: Case) -> str:
         return f"{self.kernel.kernel.name} for {case.label}"
+
+
+def examine(match: Match, forbidden: Sequence[str], when: str) -> None:
+    """One round without a clock: a kernel is right, keeps to its output, works itself, and makes no large tensor.
+
+    Args:
+        when: for messages.
+
+    Raises: Refused; what `Contestant.go` does.
+    """
+    match.round(when)
+    match.refuse_writes_around(when)
+    found = match.audit()
+    refuse_operations(found.operations, forbidden, match.name)
+    refuse_large(match.name, match.case, found.largest, found.by)
 
 
 def slowed(clock: float | None, first: float | None, rules: Rules) -> bool:
@@ -199,15 +210,6 @@ def refuse_impossible(name: str, speed: Speed) -> None:
         raise Refused(
             f"{name} took {speed.seconds * 1e3:.3f} ms, but this machine needs {least * 1e3:.3f} ms at least. A person "
             "should look at how it was done."
-        )
-
-
-def refuse_memory(name: str, speed: Speed, allowed: float | None) -> None:
-    """Raises: Refused, if the kernel took more than `allowed` times the bytes of inputs and output on top of them."""
-    if speed.extra is not None and allowed is not None and speed.extra > allowed * speed.case.bytes:
-        raise Refused(
-            f"{name} took {speed.extra / 1e6:.0f} MB on top of inputs and output; expected at most {allowed:g} times "
-            f"their {speed.case.bytes / 1e6:.0f} MB. Work block by block."
         )
 
 

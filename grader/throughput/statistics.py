@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,11 +25,11 @@ class Rules:
         warm_up: rounds before the first that counts, and their seconds for each of the two.
         call_seconds: of the reference in one call, at least: the batch grows until it takes so long.
         round_seconds: of the reference in one round, so that telling it to go costs nothing.
-        rounds: at least, at most.
+        rounds: at least, at most, of a case that is alone; of several the least is less, as is their precision.
         case_seconds: after which a case ends, however unsure.
-        precision: half the width of the interval that is good enough, relative.
-        unsure: likewise, beyond which nothing is concluded.
-        caches: the tensors of one round are so many times as large as the last-level cache.
+        precision: half the width of the interval that is good enough, relative: of the speed over all cases.
+        unsure: likewise of one case, beyond which nothing is concluded.
+        caches: the tensors of one round are so many times as large as the device's own cache.
         arena: bytes of shared memory.
         slowed: below this part of the device's first clock a round does not count; at most `spoilt` may be so.
     """
@@ -73,17 +74,22 @@ def estimate(ratios: Sequence[float]) -> Estimate:
     return Estimate(ratio=float(np.median(values)), low=float(low), high=float(high), rounds=len(values))
 
 
-def enough(ratios: Sequence[float], seconds: float, rules: Rules, span: Span = EVERYTHING) -> bool:
+def enough(ratios: Sequence[float], seconds: float, rules: Rules, span: Span = EVERYTHING, cases: int = 1) -> bool:
     """Whether another round would tell nothing new.
+
+    A speed is the geometric mean over its cases, whose errors have nothing to do with each other: that of the mean of n
+    is √n times as small as theirs, so each may be √n times as large.
 
     Args:
         seconds: that the case has taken.
         span: of the ratios between which it matters what they are.
+        cases: that the speed is the mean of.
     """
-    least, most = rules.rounds
+    looser = math.sqrt(cases)
+    least, most = math.ceil(rules.rounds[0] / looser), rules.rounds[1]
     if len(ratios) >= most or (ratios and seconds >= rules.case_seconds):
         return True
-    return decided(ratios, span, rules) or (len(ratios) >= least and estimate(ratios).width <= rules.precision)
+    return decided(ratios, span, rules) or (len(ratios) >= least and estimate(ratios).width <= rules.precision * looser)
 
 
 def decided(ratios: Sequence[float], span: Span, rules: Rules = RULES) -> bool:

@@ -446,10 +446,5 @@ print(f"one pass over 10 billion tokens with GPT-2 small: {years:.1f} years at t
 # times that if training is as inefficient as here.
 ### END SOLUTION
 
-# %% points=16 task="kernels_placeholder"
-### BEGIN SOLUTION
-print("kernels")
-### END SOLUTION
-
 # %% tags=["script-only"]
 plt.show()

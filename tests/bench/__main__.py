@@ -17,7 +17,7 @@ from grader.machine import cpus
 from tests.bench.options import Options
 
 SHORT = ("startup", "workers", "boundary", "isolation", "floor", "peers")
-LONG = ("scale", "throughput", "resources")
+LONG = ("scale", "throughput", "spread", "resources")
 LIBRARIES = ("torch", "pytest", "hypothesis", "nbgrader")
 
 

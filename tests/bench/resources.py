@@ -1,10 +1,11 @@
-"""What the staff's Triton kernel takes of a GPU, for architectures that need not be here: registers, memory, spills.
+"""What the staff's Triton kernels take of a GPU, for architectures that need not be here: registers, memory, spills.
 
 Triton compiles for them without a device, and the disassembler that it ships tells what it made of it.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import tempfile
@@ -27,15 +28,18 @@ def bench(options: Options) -> None:
     except ImportError:
         print("not measured: triton is not installed (pip install triton, on Linux)")
         return
-    module = types.ModuleType("conv_kernels")
-    path = options.root / "solutions" / "hw4" / "conv_kernels.py"
-    exec(compile(path.read_text("utf-8"), path, "exec"), module.__dict__)
-    print("| architecture | tile | registers | spilled bytes | shared memory | tensor-core instructions |")
-    print("|---|---|---|---|---|---|")
-    for architecture in ARCHITECTURES:
+    print("| kernel | architecture | tile | registers | spilled bytes | shared memory | tensor-core instructions |")
+    print("|---|---|---|---|---|---|---|")
+    tools = Path(triton.__file__).parent / "backends/nvidia/bin"
+    for architecture, (source, variants) in itertools.product(ARCHITECTURES, KERNELS.items()):
         pretend(architecture)
-        for tile, compiled in variants(module, triton):
-            print(row(architecture, tile, compiled, Path(triton.__file__).parent / "backends/nvidia/bin"), flush=True)
+        module = types.ModuleType("kernels")
+        path = options.root / "solutions" / source
+        if not path.exists():
+            continue
+        exec(compile(path.read_text("utf-8"), path, "exec"), module.__dict__)
+        for name, tile, compiled in variants(module):
+            print(row(name, architecture, tile, compiled, tools), flush=True)
 
 
 def pretend(architecture: int) -> None:
@@ -59,23 +63,39 @@ def pretend(architecture: int) -> None:
     driver.set_active(Absent())
 
 
-def variants(module: types.ModuleType, triton: Any) -> Iterator[tuple[str, Any]]:
+Compiled = tuple[str, str, Any]  # kernel, tile, binary
+
+
+def convolutions(module: types.ModuleType) -> Iterator[Compiled]:
     """Each configuration of the kernel, compiled for a float16 convolution, channels last."""
-    module.implicit_gemm.cache_clear()
     tuned = module.implicit_gemm()
     x, w, out = (
         torch.empty(shape, dtype=torch.float16, memory_format=torch.channels_last)
         for shape in ((8, 64, 56, 56), (64, 64, 3, 3), (8, 64, 56, 56))
     )
     arguments = (x, w, out, 8 * 56 * 56, 56, 56, 56, 56, 64, 64, *x.stride(), *w.stride(), *out.stride())
+    yield from configurations("convolution", tuned, arguments, R=3, S=3, STRIDE=1, PADDING=1)
+
+
+def attentions(module: types.ModuleType) -> Iterator[Compiled]:
+    """Likewise, for causal attention in float16, of two widths."""
+    tuned = module.flash_forward()
+    for width in (64, 128):
+        tensors = [torch.empty(4, 8, 4096, width, dtype=torch.float16) for _ in range(4)]
+        arguments = (*tensors, 8, 4096, 0.125, *(step for tensor in tensors for step in tensor.stride()))
+        yield from configurations(f"attention, d = {width}", tuned, arguments, CAUSAL=True, D=width, WIDTH=width)
+
+
+def configurations(name: str, tuned: Any, arguments: tuple[Any, ...], **constants: Any) -> Iterator[Compiled]:
     for config in tuned.configs:
-        compiled = tuned.fn.run(
-            *arguments, R=3, S=3, STRIDE=1, PADDING=1, grid=(1, 1), warmup=True, **config.all_kwargs()
-        )
-        yield " × ".join(str(value) for value in config.kwargs.values()), compiled
+        compiled = tuned.fn.run(*arguments, **constants, grid=(1, 1), warmup=True, **config.all_kwargs())
+        yield name, " × ".join(str(value) for value in config.kwargs.values()), compiled
 
 
-def row(architecture: int, tile: str, compiled: Any, tools: Path) -> str:
+KERNELS = {"hw4/conv_kernels.py": convolutions, "hw6/attention_kernels.py": attentions}
+
+
+def row(name: str, architecture: int, tile: str, compiled: Any, tools: Path) -> str:
     """What the disassembler says of the binary."""
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder, "kernel.cubin")
@@ -83,10 +103,10 @@ def row(architecture: int, tile: str, compiled: Any, tools: Path) -> str:
         used, code = (
             _output(tools / "cuobjdump", option, binary) for option in ("--dump-resource-usage", "--dump-sass")
         )
-    found = [match[1] if (match := re.search(rf"{name}:(\d+)", used)) else "?" for name in ("REG", "LOCAL")]
+    found = [match[1] if (match := re.search(rf"{name}:(\d+)", used)) else "?" for name in ("REG", "STACK")]
     counts = [f"{len(re.findall(name, code))} {name}" for name in TENSOR_CORES if name in code]
     return (
-        f"| sm_{architecture} | {tile} | {' | '.join(found)} | {compiled.metadata.shared:,} B "
+        f"| {name} | sm_{architecture} | {tile} | {' | '.join(found)} | {compiled.metadata.shared:,} B "
         f"| {', '.join(counts) or 'none'} |"
     )
 
