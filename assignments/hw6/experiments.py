@@ -248,9 +248,5 @@ raise NotImplementedError()
 # YOUR CODE HERE
 raise NotImplementedError()
 
-# %% points=16 task="kernels_placeholder"
-# YOUR CODE HERE
-raise NotImplementedError()
-
 # %% tags=["script-only"]
 plt.show()
