@@ -410,6 +410,17 @@ def test_work_by_hand_is_told_so_where_it_imports_torch(pytester):
         result.stdout.fnmatch_lines(["*ImportError: torch is not to be used here: * by hand, with NumPy"])
 
 
+def test_own_work_is_told_so_where_it_is_left_to_torch(pytester):
+    mark = 'pytestmark = pytest.mark.own_work("gelu", by_hand=("slope",))'
+    checks = f"import torch\n{only('hw.double(torch.ones(2))')}".replace(
+        "import pytest\n", f"import pytest\n\n{mark}\n"
+    )
+    module = "import torch\n\n\ndef double(x):\n    return 2 * torch.nn.functional.gelu(x)\n"
+    fill(pytester, module, checks)
+    for result in (pytester.runpytest(), pytester.runpytest("--isolate")):
+        result.stdout.fnmatch_lines(["*RuntimeError: gelu is the library's: this assignment asks for your own"])
+
+
 def test_a_stand_in_takes_the_place_of_an_earlier_piece_while_its_check_runs(pytester):
     module = "def double(x):\n    return 5\n\n\ndef fourfold(x):\n    return double(double(x))\n"
     for rows in both_ways(pytester, module, STAND_IN):

@@ -544,7 +544,7 @@ class TestSdpaBackward:
         q, k, v, do, allowed = case.q, case.k, case.v, case.do, case.allowed
         scale = q.shape[-1] ** -0.5
         p = torch.softmax((q @ k.transpose(-2, -1) * scale).masked_fill(~allowed, -torch.inf), -1)
-        dp = do @ v.transpose(-2, -1)
+        dp = torch.einsum("bhqe,bhke->bhqk", do, v)
         forgotten = torch.softmax(q @ k.transpose(-2, -1) * scale, -1)
 
         def through(ds):
@@ -755,7 +755,7 @@ def made(hw, case):
 
 
 @pytest.mark.task("TransformerBlock", points=4)
-@pytest.mark.stand_in(layer_norm=attention.layer_norm, gelu=attention.gelu)
+@pytest.mark.stand_in(layer_norm=attention.layer_norm, gelu=attention.gelu, sdpa=attention.sdpa)
 class TestTransformerBlock:
     """Held against a block around your own MultiHeadAttention, right or wrong."""
 
@@ -826,7 +826,7 @@ class TestTransformerBlock:
 
 
 @pytest.mark.task("GPT", points=6)
-@pytest.mark.stand_in(layer_norm=attention.layer_norm)
+@pytest.mark.stand_in(layer_norm=attention.layer_norm, sdpa=attention.sdpa)
 class TestGPT:
     """Held against a model of your own TransformerBlocks, right or wrong."""
 
@@ -867,6 +867,15 @@ class TestGPT:
         right = transformer.scores(case.ids, case.weights, blocks)
         assert_close(out, right, what="GPT(ids)", given=case.given, related=related, sizes=case.sizes)
 
+    @staticmethod
+    def blocks_leak(hw, case, other, t):
+        """Whether blocks by themselves, with a causal mask, let the token at t change what is before it."""
+        pair = [
+            transformer.scores(each.ids, case.weights, own_blocks(hw, each))
+            for each in (case, replace(case, ids=other))
+        ]
+        return not torch.allclose(pair[0][:, :t], pair[1][:, :t])
+
     @few
     @given(case=languages(T=6, spare=0))
     def test_what_comes_later_changes_nothing_before(self, hw, case):
@@ -880,6 +889,8 @@ class TestGPT:
             after = detached(model(other))
             assert_array(after, shape=(B, 6, case.V), dtype=torch.float64, what="GPT(ids)")
             what = f"GPT(ids)[:, :{t}], with another token at {t},"
+            if not torch.allclose(after[:, :t], before[:, :t]) and self.blocks_leak(hw, case, other, t):
+                return  # the checks of the blocks, or of attention, say so
             assert_close(after[:, :t], before[:, :t], what=what, given=case.given)
             if torch.allclose(after[:, t], before[:, t]):
                 raise Mismatch(f"GPT(ids)[:, {t}] stays the same with another token at {t}: a token sees itself.")

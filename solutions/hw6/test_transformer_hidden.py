@@ -582,7 +582,7 @@ def own_scores(hw, case):
 
 
 @pytest.mark.task("TransformerBlock")
-@pytest.mark.stand_in(layer_norm=attention.layer_norm, gelu=attention.gelu)
+@pytest.mark.stand_in(layer_norm=attention.layer_norm, gelu=attention.gelu, sdpa=attention.sdpa)
 class TestTransformerBlockHidden:
     @staticmethod
     def made(hw, case):
@@ -641,7 +641,7 @@ class TestTransformerBlockHidden:
 
 
 @pytest.mark.task("GPT")
-@pytest.mark.stand_in(layer_norm=attention.layer_norm)
+@pytest.mark.stand_in(layer_norm=attention.layer_norm, sdpa=attention.sdpa)
 class TestGPTHidden:
     @staticmethod
     def check(hw, model, case, what):
