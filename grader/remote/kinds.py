@@ -22,11 +22,12 @@ from grader.wire import Decoder, parse
 
 Kind: TypeAlias = tuple[Any, ...]
 
+MOST_PARTS = 10_000  # of the answers of one example: to take more apart takes the memory of many times their frames
 CONSTANT = frozenset({type(None), bool, int, str, bytes})
 
 
 class Undescribed(Exception):
-    """An answer holds what has no kind, such as a generator or a set."""
+    """An answer holds what has no kind, such as a generator or a set, or too many parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,39 @@ class Kinds:
 
     def __init__(self) -> None:
         self._handles: dict[int, int] = {}  # of objects, numbered as they come
+        self._parts = 0
 
     def of(self, answer: Answer) -> Kind | None:
         """The kind of the next answer; None if it has none."""
         try:
-            return _plain(answer.changes), _kind(answer.value, self._handles)
+            return _plain(answer.changes), self._kind(answer.value)
         except Undescribed:
             return None
+
+    def _kind(self, value: Any) -> Kind:
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            raise Undescribed
+        kind = type(value)
+        if kind is np.ndarray:
+            return "array", value.dtype.str, value.shape, value.flags.writeable
+        if kind is float:
+            return ("float",)
+        if kind in CONSTANT:
+            return "constant", kind.__name__, value
+        if kind in (tuple, list):
+            return kind.__name__, *(self._kind(part) for part in value)
+        if kind is dict and all(type(key) in (str, int) for key in value):
+            return "dict", *((type(key).__name__, key, self._kind(part)) for key, part in value.items())
+        if kind is RemoteObject:
+            return self._kind(Handle(value._handle, value._type_name))
+        if kind is Handle:
+            return "object", self._handles.setdefault(value.number, len(self._handles)), value.type_name
+        if issubclass(kind, np.generic):
+            return "scalar", value.dtype.str
+        if hasattr(value, "is_leaf"):
+            return "tensor", str(value.dtype), tuple(value.shape), value.requires_grad
+        raise Undescribed
 
 
 def _plain(changes: Any) -> str:
@@ -93,29 +120,6 @@ def _plain(changes: Any) -> str:
 
 def _is_state(*tree: Any) -> bool:
     return len(tree) == 1 and type(tree[0]) is list and tree[0][:2] == ["g", "PCG64"]
-
-
-def _kind(value: Any, handles: dict[int, int]) -> Kind:
-    kind = type(value)
-    if kind is np.ndarray:
-        return "array", value.dtype.str, value.shape, value.flags.writeable
-    if kind is float:
-        return ("float",)
-    if kind in CONSTANT:
-        return "constant", kind.__name__, value
-    if kind in (tuple, list):
-        return kind.__name__, *(_kind(part, handles) for part in value)
-    if kind is dict:
-        return "dict", *((type(key).__name__, key, _kind(part, handles)) for key, part in value.items())
-    if kind is RemoteObject:
-        return _kind(Handle(value._handle, value._type_name), handles)
-    if kind is Handle:
-        return "object", handles.setdefault(value.number, len(handles)), value.type_name
-    if issubclass(kind, np.generic):
-        return "scalar", value.dtype.str
-    if hasattr(value, "is_leaf"):
-        return "tensor", str(value.dtype), tuple(value.shape), value.requires_grad
-    raise Undescribed
 
 
 def concealed(value: Any, number: int, inside: dict[int, Any], keys: tuple[Any, ...] = ()) -> Any:
