@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import numpy as np
 import torch
 from torch import einsum, nn
 
@@ -18,7 +19,7 @@ def joined(numbers, pair, new):
 
 
 def train_bpe(text, vocab_size, special_tokens):
-    """The text is a tensor of numbers, with -1 between its parts."""
+    """The text is an array of numbers, with -1 between its parts."""
     vocab = dict(enumerate(token.encode() for token in special_tokens))  # special tokens come first
     first = len(vocab)
     for byte in range(256):
@@ -27,7 +28,7 @@ def train_bpe(text, vocab_size, special_tokens):
     parts = [text]
     for token in special_tokens:
         parts = [piece for part in parts for piece in part.split(token)]
-    row = torch.tensor([-1] + [number for part in parts for number in [*(first + byte for byte in part.encode()), -1]])
+    row = np.array([-1] + [number for part in parts for number in [*(first + byte for byte in part.encode()), -1]])
     counts, merges = Counter(pairs_of(row, row[1:] > -2)), []
     while len(vocab) < vocab_size and counts:
         most = max(counts.values())
@@ -36,13 +37,13 @@ def train_bpe(text, vocab_size, special_tokens):
         new = number_of.setdefault(vocab[a] + vocab[b], len(vocab))
         vocab[len(vocab)] = vocab[a] + vocab[b]
         here = places(row, a, b)
-        beside = here.clone()  # the pairs that a merge changes: itself, and those to the left and to the right
+        beside = here.copy()  # the pairs that a merge changes: itself, and those to the left and to the right
         beside[:-1] |= here[1:]
         beside[1:] |= here[:-1]
         counts.subtract(pairs_of(row, beside))
         row[:-1][here] = new
-        kept, end = torch.cat([torch.tensor([True]), ~here]), torch.tensor([False])
-        row, made = row[kept], torch.cat([here, end])[kept]
+        kept = np.concatenate([[True], ~here])
+        row, made = row[kept], np.append(here, False)[kept]
         counts.update(pairs_of(row, made[:-1] | made[1:]))
         counts = +counts  # those that are still there
     return vocab, merges
@@ -50,7 +51,8 @@ def train_bpe(text, vocab_size, special_tokens):
 
 def pairs_of(row, where):
     """The pairs that begin at some places."""
-    pairs = torch.stack([row[:-1][where], row[1:][where]], dim=1)
+    left = np.flatnonzero(where)
+    pairs = np.stack([row[left], row[left + 1]], axis=1)
     return map(tuple, pairs[(pairs >= 0).all(1)].tolist())
 
 
@@ -58,8 +60,8 @@ def places(row, a, b):
     """Where the pair (a, b) is merged, from left to right: a mask of the places where pairs begin."""
     here = (row[:-1] == a) & (row[1:] == b)
     if a == b:  # side by side, every second one, beginning with the first
-        i = torch.arange(len(here))
-        here &= (i - torch.where(here, -1, i).cummax(0).values) % 2 == 1
+        i = np.arange(len(here))
+        here &= (i - np.maximum.accumulate(np.where(here, -1, i))) % 2 == 1
     return here
 
 
