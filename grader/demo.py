@@ -92,7 +92,9 @@ def a_class(assignment: Assignment) -> Iterator[Pupil]:
     yield Pupil(name="ben", story="nothing was written", files={f"{module}.ipynb": released})
     for pupil, variant in zip(("cleo", "dora", "emil"), load_variants(assignment), strict=False):
         yield Pupil(
-            name=pupil, story=f"another style: {variant.name}", files={f"{module}.py": _unmarked(variant.source)}
+            name=pupil,
+            story=f"another style: {variant.name}",
+            files={f"{variant.module}.py": _unmarked(variant.source)},
         )
     mutants = load_mutants(assignment)
     shown = min(MISTAKES, len(mutants))
