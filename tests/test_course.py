@@ -23,7 +23,7 @@ ASSIGNMENTS = [load_assignment(ROOT, name) for name in assignment_names(ROOT)]
 MUTANTS = [(assignment, mutant) for assignment in ASSIGNMENTS for mutant in load_mutants(assignment)]
 VARIANTS = [(assignment, variant) for assignment in ASSIGNMENTS for variant in load_variants(assignment)]
 SAMPLED = 25  # one mutant in so many is graded without the tape here; all of them by `grader validate --thorough`
-CHECKS = {"hw1": 74, "hw2": 89, "hw3": 102, "hw4": 81, "hw5": 74, "hw6": 148}  # pinned, so that no check is lost unseen
+CHECKS = {"hw1": 74, "hw2": 89, "hw3": 102, "hw4": 81, "hw5": 74, "hw6": 149}  # pinned, so that no check is lost unseen
 
 # Speeds are measured one after the other on a machine: one of pytest's processes does them, the others go on.
 SPEED = pytest.mark.xdist_group("speed")
