@@ -34,6 +34,7 @@ from transformer import (
 # isort: split
 
 # %%
+import math
 import time
 
 import matplotlib.pyplot as plt

@@ -25,7 +25,7 @@ def gelu(x: Tensor) -> Tensor:
 
 def sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, scale: float | None = None) -> Tensor:
     """torch's, and 0 for a query that may attend to nothing; `scale` is 1/√d if it is not given."""
-    if mask is None:
+    if not isinstance(mask, Tensor):
         return functional.scaled_dot_product_attention(q, k, v, scale=scale)
     allowed = mask.expand(*q.shape[:-1], k.shape[-2])
     some = allowed.any(-1, keepdim=True)

@@ -50,7 +50,7 @@ def turned(
     angles = np.asarray(positions)[..., None] * (rates.astype(np.float32) if single else rates)
     angles = angles.astype(np.float32).astype(np.float64) if single else angles
     if angles.ndim == 3:
-        angles = angles[:, None]  # the same for all heads
+        angles = angles[:, np.newaxis]
     even, odd = (x[..., : d // 2], x[..., d // 2 :]) if halves else (x[..., 0::2], x[..., 1::2])
     z = (even + 1j * odd) * np.exp(sign * 1j * angles)
     out = np.concatenate([z.real, z.imag], axis=-1) if halves else np.stack([z.real, z.imag], axis=-1).reshape(x.shape)

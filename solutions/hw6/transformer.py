@@ -55,7 +55,7 @@ def train_bpe(text, vocab_size, special_tokens):
     ### BEGIN SOLUTION
     parts = re.split("|".join(map(re.escape, special_tokens)), text) if special_tokens else [text]
     symbols, after, before, where = [], [], [], defaultdict(set)  # a chain of symbols; where each pair begins
-    for part in parts:
+    for part in filter(None, parts):  # between two special tokens there may be nothing
         start, data = len(symbols), part.encode("utf-8")
         symbols += [bytes([byte]) for byte in data]
         for i in range(start, len(symbols)):
