@@ -25,12 +25,12 @@ VARIANTS = [(assignment, variant) for assignment in ASSIGNMENTS for variant in l
 SAMPLED = 25  # one mutant in so many is graded without the tape here; all of them by `grader validate --thorough`
 CHECKS = {"hw1": 74, "hw2": 89, "hw3": 102, "hw4": 81, "hw5": 74, "hw6": 149}  # pinned, so that no check is lost unseen
 
-# Speeds are measured one after the other on a machine: one of pytest's processes does them, the others go on.
-SPEED = pytest.mark.xdist_group("speed")
+# Speeds are measured one after the other on a machine, minutes each: one of pytest's processes does them.
+SPEED = [pytest.mark.xdist_group("speed"), pytest.mark.timeout(1800)]
 each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
 each_assignment_in_turn = pytest.mark.parametrize(
     "assignment",
-    [pytest.param(each, marks=[SPEED] * (len(each.modules) > 1)) for each in ASSIGNMENTS],
+    [pytest.param(each, marks=SPEED * (len(each.modules) > 1)) for each in ASSIGNMENTS],
     ids=lambda assignment: assignment.name,
 )
 
@@ -75,7 +75,7 @@ def test_every_mutant_is_killed_by_the_check_it_names(
 
 @pytest.mark.parametrize(
     ("assignment", "variant"),
-    [pytest.param(a, v, marks=[SPEED] * (v.module != a.modules[0])) for a, v in VARIANTS],
+    [pytest.param(a, v, marks=SPEED * (v.module != a.modules[0])) for a, v in VARIANTS],
     ids=[f"{a.name}-{v.name}" for a, v in VARIANTS],
 )
 def test_every_variant_earns_full_marks(assignment: Assignment, variant: Variant) -> None:
