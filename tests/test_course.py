@@ -40,12 +40,12 @@ def test_the_reference_earns_every_automatic_point(assignment: Assignment) -> No
     assert [(finding.what, finding.detail) for finding in prove_reference(assignment) if not finding.ok] == []
 
 
-@each_assignment
+@each_assignment_in_turn
 def test_the_stub_earns_nothing(assignment: Assignment) -> None:
     assert [(finding.what, finding.detail) for finding in prove_stub(assignment) if not finding.ok] == []
 
 
-@each_assignment
+@each_assignment_in_turn
 def test_every_check_of_the_stub_is_not_started(assignment: Assignment) -> None:
     sources = {module: assignment.stub(module).read_text(encoding="utf-8") for module in assignment.modules}
     report = grade(assignment, of_sources(assignment, sources))
