@@ -1,6 +1,7 @@
-"""Answers in the name of the worker before it has computed anything.
+"""Answers in the name of the worker before it has computed anything, on each descriptor that it finds: which of them is
+the shared memory with the inputs, where that is written first.
 
-says: process|nonsense|is wrong
+says: process|nonsense|is wrong|changes its inputs
 """
 
 import os
