@@ -90,7 +90,8 @@ def a_class(assignment: Assignment) -> Iterator[Pupil]:
         files={f"{each}.ipynb": _solved(assignment, each) for each in assignment.modules},
     )
     yield Pupil(name="ben", story="nothing was written", files={f"{module}.ipynb": released})
-    for pupil, variant in zip(("cleo", "dora", "emil"), load_variants(assignment), strict=False):
+    styles = [variant for variant in load_variants(assignment) if variant.module == module]
+    for pupil, variant in zip(("cleo", "dora", "emil"), styles, strict=False):
         yield Pupil(
             name=pupil,
             story=f"another style: {variant.name}",
